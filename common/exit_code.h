@@ -7,10 +7,10 @@ namespace mmsd {
 /** Source: CONTRACT section 8; numbers from sysexits.h. */
 enum class ExitCode : int {
     Ok = 0,
-    Usage = 64,         ///< bad flag or value
+    Usage = 64,           ///< bad flag or value
     OperatingSystem = 71, ///< a system call that must work failed
-    Permission = 77,    ///< a right is missing, or a privilege drop could not be verified
-    Configuration = 78, ///< configuration file, missing user, mixed package versions
+    Permission = 77,      ///< a right is missing, or a privilege drop could not be verified
+    Configuration = 78,   ///< configuration file, missing user, mixed package versions
 };
 
 /** True where starting again cannot help: the supervisor gives up instead of backing off. */

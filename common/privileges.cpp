@@ -164,23 +164,20 @@ DropFailure dropPrivileges(const DropPlan& plan) noexcept {
 }
 
 const char* toString(DropStep step) noexcept {
-    constexpr std::array kNames{
-        "none",
-        "keep capabilities",
-        "drop the bounding set",
-        "drop supplementary groups",
-        "set the group",
-        "set the user",
-        "set the capabilities",
-        "set the ambient capabilities",
-        "set no_new_privs",
-        "verify user and group",
-        "verify that no supplementary groups are left",
-        "verify that root is gone",
-        "verify the capabilities",
-    };
-    const auto index = static_cast<std::size_t>(step);
-    return index < kNames.size() ? kNames[index] : "unknown step";
+    static constexpr const char* kNames[] = {"none",
+                                             "keep capabilities",
+                                             "drop the bounding set",
+                                             "drop supplementary groups",
+                                             "set the group",
+                                             "set the user",
+                                             "set the capabilities",
+                                             "set the ambient capabilities",
+                                             "set no_new_privs",
+                                             "verify user and group",
+                                             "verify that no groups are left",
+                                             "verify that root is gone",
+                                             "verify the capabilities"};
+    return kNames[static_cast<std::size_t>(step)];
 }
 
 } // namespace mmsd

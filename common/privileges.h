@@ -18,7 +18,8 @@ struct Identity {
 
 /** Looks a user up (NSS: before any fork only).
  *  @return nothing if there is no such user
- *  @throws SysError if the look-up fails, std::invalid_argument if the user is root or in group 0 */
+ *  @throws SysError if the look-up fails, std::invalid_argument if the user is root or in group 0
+ */
 [[nodiscard]] std::optional<Identity> lookUpUser(const std::string& name);
 
 struct DropPlan {

@@ -15,7 +15,8 @@ namespace mmsd {
  *  Source: sd_notify(3). */
 class SdNotifier {
 public:
-    /** Takes $NOTIFY_SOCKET and $WATCHDOG_USEC out of the environment, so that no child has them. */
+    /** Takes $NOTIFY_SOCKET and $WATCHDOG_USEC out of the environment, so that no child has them.
+     */
     [[nodiscard]] static SdNotifier fromEnvironment();
 
     /** @param state newline-separated assignments */

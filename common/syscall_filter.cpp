@@ -41,7 +41,8 @@ void check(int result, std::string_view what) {
 
 class Filter {
 public:
-    Filter() : context_{seccomp_init(kDefaultAction), &seccomp_release} {
+    explicit Filter(std::uint32_t defaultAction)
+        : context_{seccomp_init(defaultAction), &seccomp_release} {
         if (!context_)
             throw std::runtime_error{"system call filter: cannot be created"};
         // With only the native architecture in it, x32 numbers count as a foreign one.
@@ -58,7 +59,9 @@ public:
             add(rule.name, SCMP_ACT_ALLOW, 0, nullptr);
         }
     }
-    void refuse(const char* name) { add(name, SCMP_ACT_ERRNO(EACCES), 0, nullptr); }
+    void refuse(const char* name, std::uint32_t error) {
+        add(name, SCMP_ACT_ERRNO(error), 0, nullptr);
+    }
 
     /** Sets no_new_privs, too. */
     void load() { check(seccomp_load(context_.get()), "load"); }
@@ -114,7 +117,7 @@ void catchTraps() {
 } // namespace
 
 void installSyscallFilter(const SyscallPolicy& policy) {
-    Filter filter;
+    Filter filter{kDefaultAction};
     for (const SyscallRule& rule : policy.allowed)
         filter.allow(rule);
     for (const char* const name : policy.refused) {
@@ -123,10 +126,17 @@ void installSyscallFilter(const SyscallPolicy& policy) {
             return std::string_view{rule.name} == name;
         };
         check(std::ranges::any_of(policy.allowed, isSame) ? -EEXIST : 0, name);
-        filter.refuse(name);
+        filter.refuse(name, EACCES);
     }
     if (kDefaultAction == SCMP_ACT_TRAP)
         catchTraps();
+    filter.load();
+}
+
+void installSyscallDenylist(std::span<const char* const> names) {
+    Filter filter{SCMP_ACT_ALLOW};
+    for (const char* const name : names)
+        filter.refuse(name, EPERM);
     filter.load();
 }
 

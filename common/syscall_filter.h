@@ -33,4 +33,9 @@ struct SyscallPolicy {
  *  @throws std::runtime_error if anything fails: the process must end */
 void installSyscallFilter(const SyscallPolicy& policy);
 
+/** Allows everything but the named calls, which fail with EPERM; foreign architectures and x32 are
+ *  killed. For a process whose programs are not ours: they inherit the filter.
+ *  @throws std::runtime_error if anything fails: the process must end */
+void installSyscallDenylist(std::span<const char* const> names);
+
 } // namespace mmsd
