@@ -8,7 +8,7 @@
 
 namespace mmsd {
 
-/** One system call of an allowlist, optionally only with a certain value of one argument. */
+/** One system call of an allowlist, optionally only with certain values of one or two arguments. */
 struct SyscallRule {
     const char* name;
     struct Argument {
@@ -17,6 +17,7 @@ struct SyscallRule {
         std::uint64_t value; ///< what they must be
     };
     std::optional<Argument> argument{};
+    std::optional<Argument> secondArgument{}; ///< only beside argument, and of another index
 };
 
 /** Everything not named dies (or, as the build option `sandbox` says, is named or logged). */

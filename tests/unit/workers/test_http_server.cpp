@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+// Tests of the HTTP server over real loopback connections, with a clock of our own.
+#include "tests/unit/workers/http_fixture.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace mmsd;
+using test::kBigBody;
+using Client = test::HttpClient;
+using Fixture = test::HttpFixture;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string get(const std::string& path, const std::string& headers = "") {
+    return "GET " + path + " HTTP/1.1\r\nHost: x\r\n" + headers + "\r\n";
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+        ++found;
+    return found;
+}
+
+} // namespace
+
+TEST_CASE("http server: answers, and keeps the connection", "[workers][http]") {
+    Fixture f;
+    const auto client = f.connect();
+    client->send(get("/a"));
+    f.untilReceived(*client, "\r\n\r\n/a\n");
+    CHECK(client->received.starts_with("HTTP/1.1 200 OK\r\nDate: "));
+    client->send(get("/b"));
+    f.untilReceived(*client, "\r\n\r\n/b\n");
+    CHECK_FALSE(client->isClosed);
+    CHECK(f.server->connectionCount() == 1);
+    CHECK(f.server->counters().responses[2] == 2);
+}
+
+TEST_CASE("http server: answers pipelined requests in order", "[workers][http]") {
+    Fixture f;
+    const auto client = f.connect();
+    constexpr int kRequests = 3'000;
+    std::string text;
+    for (int i = 0; i < kRequests; ++i)
+        text += get("/" + std::to_string(i));
+    client->send(text);
+    f.untilReceived(*client, "\r\n\r\n/" + std::to_string(kRequests - 1) + "\n");
+    REQUIRE(f.asked.size() == kRequests);
+    for (int i = 0; i < kRequests; ++i)
+        REQUIRE(f.asked[static_cast<std::size_t>(i)] == "GET /" + std::to_string(i));
+    CHECK(count(client->received, "HTTP/1.1 200 OK\r\n") == kRequests);
+}
+
+TEST_CASE("http server: HEAD has the length and no body", "[workers][http]") {
+    Fixture f;
+    const auto client = f.connect();
+    client->send("HEAD /abc HTTP/1.1\r\nHost: x\r\n\r\n" + get("/next"));
+    f.untilReceived(*client, "\r\n\r\n/next\n");
+    CHECK(count(client->received, "Content-Length: 5\r\n") == 1);
+    CHECK(count(client->received, "/abc") == 0);
+}
+
+TEST_CASE("http server: closes when the client asks for it", "[workers][http]") {
+    Fixture f;
+    for (const std::string& request :
+         {get("/a", "Connection: close\r\n"), std::string{"GET /a HTTP/1.0\r\n\r\n"}}) {
+        const auto client = f.connect();
+        client->send(request + get("/not-any-more"));
+        f.untilClosed(*client);
+        CHECK(client->received.ends_with("Connection: close\r\n\r\n/a\n"));
+        client->finishSending();
+        f.until([&] { return f.server->connectionCount() == 0; });
+    }
+}
+
+TEST_CASE("http server: refuses malformed requests, and the answer arrives", "[workers][http]") {
+    Fixture f;
+    const auto client = f.connect();
+    client->send(get("/good") + "GARBAGE\r\n\r\n" + std::string(100'000, 'x'));
+    f.untilClosed(*client);
+    CHECK(client->received.starts_with("HTTP/1.1 200 OK"));
+    CHECK(count(client->received, "HTTP/1.1 400 Bad Request\r\n") == 1);
+    CHECK(client->received.ends_with("Connection: close\r\n\r\nmalformed request line\n"));
+    CHECK(f.asked.size() == 1);
+    CHECK(f.server->counters().responses[4] == 1);
+    // The client does not hang up: the server does.
+    f.timers.advance(api::kLingerLimit);
+    CHECK(f.server->connectionCount() == 0);
+}
+
+TEST_CASE("http server: a client that has finished sending gets its answer", "[workers][http]") {
+    Fixture f;
+    const auto client = f.connect();
+    client->send(get("/last"));
+    client->finishSending();
+    f.untilClosed(*client);
+    CHECK(client->received.ends_with("/last\n"));
+    CHECK(f.server->connectionCount() == 0);
+}
+
+TEST_CASE("http server: silent clients are let go", "[workers][http]") {
+    Fixture f;
+    const auto silent = f.connect();
+    const auto idle = f.connect();
+    idle->send(get("/a"));
+    f.untilReceived(*idle, "/a\n");
+    f.timers.advance(api::kRequestLimit - 1ms);
+    CHECK(f.server->connectionCount() == 2);
+    f.timers.advance(1ms);
+    CHECK(f.server->connectionCount() == 1);
+    f.untilClosed(*silent);
+    CHECK(silent->received.empty());
+    f.timers.advance(api::kIdleLimit - api::kRequestLimit - 1ms);
+    CHECK(f.server->connectionCount() == 1);
+    f.timers.advance(1ms);
+    CHECK(f.server->connectionCount() == 0);
+}
+
+TEST_CASE("http server: a trickling request is cut in time", "[workers][http]") {
+    Fixture f;
+    const auto client = f.connect();
+    client->send(get("/first"));
+    f.untilReceived(*client, "/first\n");
+    f.timers.advance(5s);
+    const std::string text = get("/slow", "X-Slow: " + std::string(100, 'x') + "\r\n");
+    for (std::size_t i = 0; i < 10; ++i) {
+        client->send(text.substr(i, 1));
+        f.turn();
+        CHECK(f.server->connectionCount() == 1);
+        f.timers.advance(1s);
+    }
+    CHECK(f.server->connectionCount() == 0);
+    f.untilClosed(*client);
+    CHECK(count(client->received, "HTTP/1.1 408 Request Timeout\r\n") == 1);
+    CHECK(f.server->counters().responses[4] == 1);
+}
+
+TEST_CASE("http server: a busy connection lives on past every limit", "[workers][http]") {
+    Fixture f;
+    const auto client = f.connect();
+    for (int i = 0; i < 20; ++i) {
+        client->received.clear();
+        client->send(get("/a"));
+        f.untilReceived(*client, "/a\n");
+        f.timers.advance(9s);
+    }
+    CHECK(f.server->connectionCount() == 1);
+}
+
+TEST_CASE("http server: a slow reader gets all of it, or is cut", "[workers][http]") {
+    Fixture f;
+    const auto client = std::make_unique<Client>(f.port, 4096);
+    f.until([&] { return f.server->connectionCount() == 1; });
+    client->send(get("/big") + get("/big") + get("/end"));
+    f.until([&] { return f.asked.size() == 1; });
+    f.turn(200);
+    CHECK(f.asked.size() == 1); // the second waits until the first is taken
+
+    SECTION("reads on") {
+        f.timers.advance(api::kWriteLimit - 1ms);
+        f.untilReceived(*client, "/end\n");
+        CHECK(count(client->received, "b") == 2 * kBigBody);
+        CHECK(f.asked.size() == 3);
+        CHECK(f.server->connectionCount() == 1);
+    }
+    SECTION("does not") {
+        f.timers.advance(api::kWriteLimit);
+        CHECK(f.server->connectionCount() == 0);
+    }
+    SECTION("goes away") {
+        client->reset();
+        f.until([&] { return f.server->connectionCount() == 0; });
+    }
+}
+
+TEST_CASE("http server: too many waiting answers are refused, small ones", "[workers][http]") {
+    Fixture f;
+    std::vector<std::unique_ptr<Client>> slow;
+    while (f.server->counters().responses[5] == 0) {
+        REQUIRE(slow.size() < 90); // what the sockets hold is not counted
+        slow.push_back(std::make_unique<Client>(f.port, 4096));
+        slow.back()->send(get("/big"));
+        f.until([&] {
+            const auto& responses = f.server->counters().responses;
+            return responses[2] + responses[5] == slow.size();
+        });
+    }
+    const auto other = f.connect();
+    other->send(get("/a"));
+    f.until([&] {
+        other->receive();
+        return !other->received.empty();
+    });
+    CHECK(other->received.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+    CHECK(count(other->received, "Retry-After: 1\r\n") == 1);
+    slow.clear();
+    f.until([&] { return f.server->connectionCount() == 1; });
+    other->received.clear();
+    other->send(get("/a"));
+    f.untilReceived(*other, "/a\n");
+}
+
+TEST_CASE("http server: at the limit the oldest idle client makes room", "[workers][http]") {
+    Fixture f{2};
+    const auto first = f.connect();
+    f.timers.advance(1s);
+    const auto second = f.connect();
+    const auto third = f.connect();
+    CHECK(f.server->connectionCount() == 2);
+    f.untilClosed(*first);
+    second->send(get("/a"));
+    f.untilReceived(*second, "/a\n");
+    third->send(get("/b"));
+    f.untilReceived(*third, "/b\n");
+
+    // With nobody idle, the newcomer is told so.
+    second->send("GET /half");
+    third->send("GET /half");
+    f.turn(100);
+    const auto fourth = f.connect();
+    f.untilClosed(*fourth);
+    CHECK(fourth->received.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+    CHECK(f.server->counters().turnedAway == 1);
+    CHECK(f.server->connectionCount() == 2);
+}
+
+TEST_CASE("http server: shutting down finishes what is under way", "[workers][http]") {
+    Fixture f;
+    const auto idle = f.connect();
+    idle->send(get("/a"));
+    f.untilReceived(*idle, "/a\n");
+    const auto half = f.connect();
+    half->send("GET /half HTTP/1.1\r\n");
+    const auto slow = std::make_unique<Client>(f.port, 4096);
+    slow->send(get("/big"));
+    f.until([&] { return f.asked.size() == 2; });
+    f.turn();
+    const auto justSent = f.connect();
+    justSent->send(get("/just-sent"));
+
+    bool isDone = false;
+    f.server->shutDown([&] { isDone = true; });
+    f.untilClosed(*idle);
+    f.untilClosed(*justSent);
+    CHECK(justSent->received.ends_with("Connection: close\r\n\r\n/just-sent\n"));
+    half->send("Host: x\r\n\r\n");
+    f.untilClosed(*half);
+    CHECK(half->received.ends_with("Connection: close\r\n\r\n/half\n"));
+    f.untilReceived(*slow, "bbbb");
+    f.until([&] {
+        slow->receive();
+        return count(slow->received, "b") == kBigBody;
+    });
+    half->finishSending();
+    justSent->finishSending();
+    slow->finishSending();
+    f.until([&] { return isDone; });
+    CHECK(f.server->connectionCount() == 0);
+    // Nobody is refused: who connects now waits for the successor.
+    const Client successor{f.port};
+    f.turn();
+    CHECK(f.server->connectionCount() == 0);
+}
+
+TEST_CASE("http server: shutting down has a limit", "[workers][http]") {
+    Fixture f;
+    const auto half = f.connect();
+    half->send("GET /half");
+    f.turn();
+    bool isDone = false;
+    f.server->shutDown([&] { isDone = true; });
+    f.turn();
+    CHECK_FALSE(isDone);
+    f.timers.advance(api::kDrainLimit);
+    CHECK(isDone);
+    CHECK(f.server->connectionCount() == 0);
+
+    Fixture empty;
+    isDone = false;
+    empty.server->shutDown([&] { isDone = true; });
+    CHECK(isDone);
+}
+
+TEST_CASE("http server: many clients at once", "[workers][http]") {
+    Fixture f{400};
+    std::vector<std::unique_ptr<Client>> clients;
+    for (int i = 0; i < 300; ++i) {
+        clients.push_back(std::make_unique<Client>(f.port));
+        clients.back()->send(get("/" + std::to_string(i)));
+        if (i % 3 == 0)
+            clients.back()->reset();
+    }
+    for (std::size_t i = 0; i < clients.size(); ++i)
+        if (i % 3 != 0)
+            f.untilReceived(*clients[i], "\r\n\r\n/" + std::to_string(i) + "\n");
+    f.until([&] { return f.server->connectionCount() == 200; });
+}
+
+TEST_CASE("http server: descriptors are reserved within the limits", "[workers][http]") {
+    CHECK(api::reserveDescriptors(1) == 1);
+    CHECK(api::reserveDescriptors(100) == 100);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// HttpRequest: a parsed request head. Plain values.
+#pragma once
+
+#include <string>
+
+namespace mmsd::api {
+
+/** What the routes and the connection need of a request; its body has been thrown away. */
+struct HttpRequest {
+    std::string method; ///< as sent; methods are case-sensitive (RFC 9110 §9.1)
+    std::string path;   ///< still percent-encoded; "*" for OPTIONS *
+    std::string query;  ///< behind the '?', still encoded
+    bool keepsAlive = false;
+};
+
+} // namespace mmsd::api

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The text of /v1/instances. Pure.
+#include "workers/api-server/instance_list.h"
+
+#include "common/inet_address.h"
+#include "common/text.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace mmsd::api {
+
+namespace {
+
+/** One line; members in the order of sorting. */
+struct Line {
+    std::string host; ///< "" where the address is shown
+    IpAddress address;
+    std::vector<std::uint16_t> ports;
+    std::uint32_t agentHash = 0;
+
+    auto operator<=>(const Line&) const = default;
+};
+
+/** The lines of one instance: one per place that ports of the range are reached at. */
+void appendLines(std::vector<Line>& lines, const protocol::Instance& instance,
+                 const InstanceListOptions& options) {
+    const std::size_t begin = lines.size();
+    const std::size_t width = options.ports.last - options.ports.first + 1;
+    for (std::size_t i = 0; i < width; ++i) {
+        auto place = protocol::endpoint(instance, options.ports.first + i);
+        if (!place || (!options.hasHostNames && place->addresses->empty()))
+            continue;
+        Line line{{}, {}, std::vector<std::uint16_t>(width), 0};
+        if (options.hasHostNames)
+            line.host = std::move(place->host);
+        else
+            line.address = place->addresses->front();
+        if (options.hasAgentHash)
+            line.agentHash = fnv1a32(instance.agentId);
+        const auto same =
+            std::find_if(lines.begin() + static_cast<std::ptrdiff_t>(begin), lines.end(),
+                         [&line](const Line& other) {
+                             return other.host == line.host && other.address == line.address;
+                         });
+        Line& target = same != lines.end() ? *same : lines.emplace_back(std::move(line));
+        target.ports[i] = place->port;
+    }
+}
+
+void appendText(std::string& out, const Line& line, const InstanceListOptions& options) {
+    if (options.hasAgentHash)
+        out.append(std::to_string(line.agentHash)).append(":");
+    out += formatHostPort(options.hasHostNames ? line.host : line.address.toString(),
+                          line.ports.front());
+    for (auto port = line.ports.begin() + 1; port != line.ports.end(); ++port)
+        out.append(":").append(std::to_string(*port));
+    out += '\n';
+}
+
+} // namespace
+
+std::optional<PortRange> parsePortRange(std::string_view text, std::size_t portCount,
+                                        std::string& reason) {
+    const auto refuse = [&reason](std::string why) {
+        reason = std::move(why);
+        return std::nullopt;
+    };
+    if (portCount == 0)
+        return refuse("the app has no ports");
+    const std::size_t colon = text.find(':');
+    const bool isRange = colon != std::string_view::npos;
+    auto first = parseNumber<std::size_t>(text.substr(0, colon));
+    auto last = isRange ? parseNumber<std::size_t>(text.substr(colon + 1)) : first;
+    if (isRange && colon == 0)
+        first = 0;
+    if (isRange && colon + 1 == text.size())
+        last = portCount - 1;
+    if (!first || !last)
+        return refuse("expected N, A:B or A:");
+    if (*first >= portCount || *last >= portCount)
+        return refuse("the app has port indices 0 to " + std::to_string(portCount - 1));
+    if (*first > *last)
+        return refuse("the range ends before it begins");
+    return PortRange{*first, *last};
+}
+
+std::uint32_t fnv1a32(std::string_view text) noexcept {
+    std::uint32_t hash = 0x811c9dc5;
+    for (const char c : text) {
+        hash ^= static_cast<unsigned char>(c);
+        hash *= 0x01000193;
+    }
+    return hash;
+}
+
+std::string renderInstanceList(const protocol::App& app, const InstanceListOptions& options) {
+    std::vector<Line> lines;
+    for (const protocol::Instance& instance : app.instances)
+        if (protocol::isServing(instance))
+            appendLines(lines, instance, options);
+    std::ranges::sort(lines);
+    std::string text;
+    for (const Line& line : lines)
+        appendText(text, line, options);
+    return text;
+}
+
+} // namespace mmsd::api

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// Which app ports the load balancers serve: one rule for HAProxy and UDP. Pure.
+#include "workers/runtime/port_exposure.h"
+
+#include "common/text.h"
+#include "workers/runtime/app_precedence.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mmsd::worker {
+
+namespace {
+
+/** True if @p a has a better right to a service port than @p b. */
+bool hasBetterClaim(const ExposedPort& a, const ExposedPort& b, const PortName* holder) {
+    const auto holds = [holder](const ExposedPort& claim) {
+        return holder != nullptr && holder->appId == claim.app->id &&
+               holder->portIndex == claim.portIndex;
+    };
+    if (holds(a) != holds(b))
+        return holds(a);
+    return a.app != b.app ? precedes(*a.app, *b.app) : a.portIndex < b.portIndex;
+}
+
+} // namespace
+
+bool isInGroups(const protocol::App& app, const protocol::Port& port,
+                const std::vector<std::string>& groups) {
+    const auto has = [&groups](std::string_view group) {
+        return std::ranges::find(groups, group) != groups.end();
+    };
+    const std::string* const group = label(app, port, "lb-group");
+    return has("*") || (group != nullptr && has(trim(*group)));
+}
+
+PortExposure exposePorts(const protocol::Snapshot& snapshot, const PortRules& rules,
+                         const PortHolders& holders) {
+    PortExposure exposure;
+    const auto refuse = [&exposure](const ExposedPort& claim, std::string reason) {
+        exposure.refusals.push_back({claim.app->id, claim.portIndex, std::move(reason)});
+    };
+    std::map<std::uint16_t, std::vector<ExposedPort>> claims;
+    for (const auto& app : snapshot.apps) {
+        for (std::size_t i = 0; i < app->ports.size(); ++i) {
+            const protocol::Port& port = app->ports[i];
+            const ExposedPort claim{app.get(), static_cast<std::uint16_t>(i)};
+            const bool isCarried = rules.transport == Transport::Udp ? port.isUdp : port.isTcp;
+            if (!isCarried || !isInGroups(*app, port, rules.groups))
+                continue;
+            const auto own = rules.ownPorts.find(port.servicePort);
+            if (port.servicePort == 0)
+                refuse(claim, "no service port");
+            else if (own != rules.ownPorts.end())
+                refuse(claim, "service port " + std::to_string(port.servicePort) +
+                                  " is mmsd's own (" + own->second + ")");
+            else
+                claims[port.servicePort].push_back(claim);
+        }
+    }
+    for (const auto& [number, claimants] : claims) {
+        const auto held = holders.find(number);
+        const PortName* const holder = held != holders.end() ? &held->second : nullptr;
+        const ExposedPort& best = *std::ranges::min_element(
+            claimants, [holder](const ExposedPort& a, const ExposedPort& b) {
+                return hasBetterClaim(a, b, holder);
+            });
+        for (const ExposedPort& loser : claimants)
+            if (&loser != &best)
+                refuse(loser, "service port " + std::to_string(number) + " taken by " +
+                                  best.app->id + " port index " + std::to_string(best.portIndex));
+        exposure.ports.emplace(number, best);
+    }
+    return exposure;
+}
+
+} // namespace mmsd::worker

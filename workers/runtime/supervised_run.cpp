@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// SupervisedRun: a worker's life under the supervisor, from Hello to the end of the channel.
+#include "workers/runtime/supervised_run.h"
+
+#include "common/event_loop.h"
+#include "common/log.h"
+#include "protocol/protocol_error.h"
+#include "protocol/wire_reader.h"
+#include "workers/runtime/inherited_fds.h"
+#include "workers/runtime/start_error.h"
+
+#include <csignal>
+#include <string>
+#include <utility>
+
+namespace mmsd::worker {
+
+namespace {
+
+using protocol::MessageType;
+
+/** A burst of applies costs one report per this time. */
+constexpr std::chrono::milliseconds kStatusSpacing{200};
+/** Without any apply, gauges are this fresh. */
+constexpr std::chrono::milliseconds kStatusInterval{5000};
+
+/** Looks at the version before anything else: the rest of another version's Hello may differ. */
+void checkVersion(protocol::PayloadView hello) {
+    const std::uint32_t version = protocol::WireReader{hello}.u32();
+    if (version != protocol::kProtocolVersion)
+        throw StartError{ExitCode::Configuration,
+                         "half-upgraded package: mmsd speaks protocol version " +
+                             std::to_string(version) + ", this program version " +
+                             std::to_string(protocol::kProtocolVersion)};
+}
+
+} // namespace
+
+SupervisedRun::SupervisedRun(const WorkerDefinition& definition, WorkerContext& context,
+                             UniqueFd channel)
+    : definition_{definition}, context_{context}, statusTimer_{context.timers.create(
+                                                      [this] { sendStatus(); })},
+      stopTimer_{context.timers.create([this] {
+          logWarning("did not finish in time, ending anyway");
+          finish(ExitCode::Ok);
+      })},
+      onTerminate_{context.loop, SIGTERM, [this] { shutDown(); }},
+      onInterrupt_{context.loop, SIGINT, [this] { shutDown(); }}, onHangUp_{context.loop, SIGHUP,
+                                                                            [this] {
+                                                                                if (queue_)
+                                                                                    queue_
+                                                                                        ->reapply();
+                                                                            }},
+      channel_{context.loop, std::move(channel), protocol::Sender::Supervisor, *this} {}
+
+SupervisedRun::~SupervisedRun() = default;
+
+ExitCode SupervisedRun::run() {
+    context_.loop.run();
+    return exitCode_;
+}
+
+void SupervisedRun::onFrame(const protocol::FrameView& frame) {
+    switch (frame.header.type) {
+    case MessageType::Hello:
+        return start(frame.payload);
+    case MessageType::Ping:
+        return channel_.send(MessageType::Pong,
+                             protocol::encodeToken(protocol::decodeToken(frame.payload)));
+    case MessageType::Reapply:
+        return queue_->reapply();
+    case MessageType::SetLogLevel:
+        return setLogLevel(protocol::decodeLogLevel(frame.payload));
+    case MessageType::Shutdown:
+        return shutDown();
+    case MessageType::SnapshotBegin:
+    case MessageType::SnapshotApp:
+    case MessageType::SnapshotInstances:
+    case MessageType::SnapshotEnd:
+        return takeSnapshotFrame(frame);
+    case MessageType::Status:
+        return takeStatus(frame.payload);
+    case MessageType::ProcessStatus:
+        return worker_->onProcessStatus(protocol::decodeProcessStatus(frame.payload));
+    default:
+        throw protocol::ProtocolError{"unexpected message " +
+                                      std::string{toString(frame.header.type)}};
+    }
+}
+
+void SupervisedRun::onChannelClosed(std::string_view reason) {
+    if (reason.starts_with("closed by peer"))
+        return finish(ExitCode::Ok); // the supervisor is gone: nobody is left to serve
+    logError("channel to the supervisor broken", {{"reason", reason}});
+    finish(ExitCode::OperatingSystem);
+}
+
+void SupervisedRun::start(protocol::PayloadView payload) {
+    checkVersion(payload);
+    const protocol::Hello hello = protocol::decodeHello(payload);
+    if (hello.process != definition_.process)
+        throw StartError{ExitCode::Configuration,
+                         "started as " + hello.process + ", but this is " + definition_.process};
+    setLogLevel(hello.logLevel);
+    context_.sockets = adoptSockets(hello.sockets);
+
+    worker_ = createWorker(definition_, context_);
+    queue_.emplace(*worker_, context_.timers,
+                   [this](std::uint64_t generation, const protocol::SnapshotApplied& applied) {
+                       onApplied(generation, applied);
+                   });
+    const SandboxState sandbox =
+        lockIn(definition_, {}, {definition_.writableFolders(context_.settings), {}});
+    channel_.send(MessageType::Ready,
+                  encode(protocol::Ready{protocol::kProtocolVersion, sandbox.hasSyscallFilter,
+                                         static_cast<std::uint8_t>(sandbox.landlockAbi)}));
+    logInfo("ready", {{"landlock_abi", sandbox.landlockAbi}});
+    sendStatus();
+}
+
+void SupervisedRun::takeSnapshotFrame(const protocol::FrameView& frame) {
+    const std::uint64_t generation = frame.header.generation;
+    if (refusedGeneration_ == generation && frame.header.type != MessageType::SnapshotBegin)
+        return;
+    refusedGeneration_.reset();
+    try {
+        if (auto snapshot = assembler_.take(frame))
+            queue_->push(std::move(snapshot));
+    } catch (const protocol::ProtocolError& error) {
+        // Not the supervisor's fault, who does not decode apps: the old state stays in force.
+        refusedGeneration_ = generation;
+        logError("snapshot rejected", {{"generation", generation}, {"reason", error.what()}});
+        onApplied(generation, {protocol::ApplyResult::Rejected, {}, error.what()});
+    }
+}
+
+void SupervisedRun::takeStatus(protocol::PayloadView wrapped) {
+    const auto [process, report] = protocol::unwrapStatus(wrapped);
+    try {
+        worker_->onWorkerStatus(process, protocol::decodeStatusReport(report));
+    } catch (const protocol::ProtocolError& error) {
+        // Relayed undecoded: another process's mistake must not end this one.
+        logWarning("status report ignored", {{"process", process}, {"reason", error.what()}});
+    }
+}
+
+void SupervisedRun::onApplied(std::uint64_t generation, const protocol::SnapshotApplied& applied) {
+    const bool isRejected = applied.result == protocol::ApplyResult::Rejected;
+    ++(isRejected ? rejectedCount_ : appliedCount_);
+    if (!isRejected)
+        lastDuration_ = applied.duration;
+    // A reapply was asked for by a signal or by Reapply; the supervisor awaits no answer to it.
+    if (generation != 0)
+        channel_.send(MessageType::SnapshotApplied, encode(applied), generation);
+    sendStatusSoon();
+}
+
+void SupervisedRun::sendStatusSoon() {
+    const auto age =
+        std::chrono::duration_cast<std::chrono::milliseconds>(context_.timers.now() - lastStatus_);
+    if (age >= kStatusSpacing)
+        sendStatus();
+    else
+        statusTimer_->start(kStatusSpacing - age);
+}
+
+void SupervisedRun::sendStatus() {
+    using enum protocol::Metric::Kind;
+    protocol::StatusReport report = worker_->report();
+    report.metrics.push_back(
+        {"snapshots_applied_total", Counter, {}, static_cast<double>(appliedCount_)});
+    report.metrics.push_back(
+        {"snapshots_rejected_total", Counter, {}, static_cast<double>(rejectedCount_)});
+    report.metrics.push_back({"last_apply_duration_seconds",
+                              Gauge,
+                              {},
+                              std::chrono::duration<double>{lastDuration_}.count()});
+    channel_.send(MessageType::Status, encode(report));
+    lastStatus_ = context_.timers.now();
+    statusTimer_->start(kStatusInterval);
+}
+
+void SupervisedRun::shutDown() {
+    if (std::exchange(isStopping_, true))
+        return;
+    logInfo("stopping");
+    if (!worker_)
+        return finish(ExitCode::Ok);
+    queue_->close();
+    stopTimer_->start(kShutDownLimit);
+    worker_->shutDown([this] { finish(ExitCode::Ok); });
+}
+
+void SupervisedRun::finish(ExitCode code) {
+    exitCode_ = code;
+    context_.loop.stop();
+}
+
+} // namespace mmsd::worker

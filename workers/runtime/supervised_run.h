@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// SupervisedRun: a worker's life under the supervisor, from Hello to the end of the channel.
+#pragma once
+
+#include "common/exit_code.h"
+#include "common/signal_event.h"
+#include "common/timer.h"
+#include "protocol/channel.h"
+#include "protocol/snapshot_assembler.h"
+#include "workers/runtime/apply_queue.h"
+#include "workers/runtime/worker_definition.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace mmsd::worker {
+
+/** Owns the channel and the worker; borrows everything in the context. Speaks the worker's side of
+ *  the protocol: takes Hello, starts the worker, locks it in, says Ready, then does as told. */
+class SupervisedRun final : public protocol::Channel::Handler {
+public:
+    SupervisedRun(const WorkerDefinition& definition, WorkerContext& context, UniqueFd channel);
+    ~SupervisedRun() override;
+
+    /** Runs until asked to stop or until the supervisor is gone.
+     *  @throws StartError, SysError, ProtocolError by what ended it otherwise */
+    ExitCode run();
+
+    void onFrame(const protocol::FrameView& frame) override;
+    void onChannelClosed(std::string_view reason) override;
+
+private:
+    void start(protocol::PayloadView hello);
+    void takeSnapshotFrame(const protocol::FrameView& frame);
+    void takeStatus(protocol::PayloadView wrapped);
+    void onApplied(std::uint64_t generation, const protocol::SnapshotApplied& applied);
+    void sendStatusSoon();
+    void sendStatus();
+    void shutDown();
+    void finish(ExitCode code);
+
+    const WorkerDefinition& definition_;
+    WorkerContext& context_;
+    ExitCode exitCode_ = ExitCode::Ok;
+    bool isStopping_ = false;
+
+    std::unique_ptr<Worker> worker_;
+    std::optional<ApplyQueue> queue_;
+    protocol::SnapshotAssembler assembler_;
+    /** The generation whose remaining frames are skipped: it was refused already. */
+    std::optional<std::uint64_t> refusedGeneration_;
+
+    std::unique_ptr<Timer> statusTimer_;
+    std::unique_ptr<Timer> stopTimer_;
+    TimerFactory::TimePoint lastStatus_{};
+    std::uint64_t appliedCount_ = 0;
+    std::uint64_t rejectedCount_ = 0;
+    std::chrono::microseconds lastDuration_{0};
+
+    SignalEvent onTerminate_;
+    SignalEvent onInterrupt_;
+    SignalEvent onHangUp_;
+    protocol::Channel channel_;
+};
+
+} // namespace mmsd::worker
