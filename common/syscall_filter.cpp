@@ -51,13 +51,13 @@ public:
     }
 
     void allow(const SyscallRule& rule) {
-        if (rule.argument) {
-            const auto& [index, mask, value] = *rule.argument;
-            const scmp_arg_cmp comparison{index, SCMP_CMP_MASKED_EQ, mask, value & mask};
-            add(rule.name, SCMP_ACT_ALLOW, 1, &comparison);
-        } else {
-            add(rule.name, SCMP_ACT_ALLOW, 0, nullptr);
-        }
+        std::array<scmp_arg_cmp, 2> comparisons{};
+        unsigned count = 0;
+        for (const auto& argument : {rule.argument, rule.secondArgument})
+            if (argument)
+                comparisons[count++] = {argument->index, SCMP_CMP_MASKED_EQ, argument->mask,
+                                        argument->value & argument->mask};
+        add(rule.name, SCMP_ACT_ALLOW, count, comparisons.data());
     }
     void refuse(const char* name, std::uint32_t error) {
         add(name, SCMP_ACT_ERRNO(error), 0, nullptr);

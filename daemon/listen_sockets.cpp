@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Binding and keeping listeners.
+#include "daemon/listen_sockets.h"
+
+#include "daemon/start_error.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <iterator>
+#include <stdexcept>
+
+namespace mmsd::supervisor {
+
+namespace {
+
+constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
+
+UniqueFd openListener(const ListenEndpoint& wanted) {
+    sockaddr_storage address{};
+    const socklen_t length = wanted.endpoint.toSockaddr(address);
+    const auto turnOn = [](int fd, int level, int option) {
+        const int on = 1;
+        return ::setsockopt(fd, level, option, &on, sizeof on) == 0;
+    };
+
+    UniqueFd fd{::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    if (fd.isDefined() && turnOn(fd.get(), SOL_SOCKET, SO_REUSEADDR) &&
+        (!wanted.endpoint.address.isV6() || turnOn(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
+        ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
+        ::listen(fd.get(), SOMAXCONN) == 0)
+        return fd;
+    const int error = errno;
+    std::string text = "cannot listen on " + wanted.endpoint.toString() + " (" + wanted.role +
+                       "): " + std::strerror(error);
+    if (error == EACCES && wanted.endpoint.port < kFirstUnprivilegedPort)
+        text += "; ports below 1024 need root";
+    throw StartError{error == EACCES ? ExitCode::Permission : ExitCode::OperatingSystem, text};
+}
+
+} // namespace
+
+ListenSockets ListenSockets::openMissing(const std::vector<ListenEndpoint>& wanted) const {
+    ListenSockets opened;
+    for (const ListenEndpoint& endpoint : wanted)
+        if (std::ranges::find(listeners_, endpoint, &Listener::endpoint) == listeners_.end())
+            opened.listeners_.push_back({endpoint, openListener(endpoint)});
+    return opened;
+}
+
+void ListenSockets::adopt(ListenSockets opened, const std::vector<ListenEndpoint>& wanted) {
+    std::erase_if(listeners_, [&](const Listener& listener) {
+        return std::ranges::find(wanted, listener.endpoint) == wanted.end();
+    });
+    std::ranges::move(opened.listeners_, std::back_inserter(listeners_));
+}
+
+int ListenSockets::fd(std::string_view role) const {
+    for (const Listener& listener : listeners_)
+        if (listener.endpoint.role == role)
+            return listener.fd.get();
+    throw std::out_of_range{"no listener for " + std::string{role}};
+}
+
+} // namespace mmsd::supervisor

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Folders made as root, where a process's own user may already have been.
+#include "daemon/run_state_dir.h"
+
+#include "common/file_io.h"
+#include "common/log.h"
+#include "common/sys_error.h"
+#include "daemon/start_error.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <exception>
+
+namespace mmsd::supervisor {
+
+namespace {
+
+constexpr int kOpenFolder = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr mode_t kPermissions = 07777;
+
+struct stat statusOf(int fd, const std::string& name) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0)
+        throwErrno("stat " + name);
+    return status;
+}
+
+} // namespace
+
+RunStateDir::RunStateDir(const std::string& path) : path_{path} {
+    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
+        throwErrno("make " + path);
+    directory_ = openFile(path, O_RDONLY | kOpenFolder);
+    const struct stat status = statusOf(directory_.get(), path);
+    // Whoever may write here could put a link where we make a folder as root.
+    if (status.st_uid != ::geteuid() || (status.st_mode & 0022) != 0)
+        throw StartError{ExitCode::Permission,
+                         "--run-state-dir " + path +
+                             " must belong to the user who starts mmsd, and to nobody else to "
+                             "write"};
+    if (::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0)
+        throw StartError{
+            ExitCode::OperatingSystem,
+            "--run-state-dir " + path +
+                (errno == EWOULDBLOCK ? " is in use by another mmsd" : " cannot be locked")};
+    makeDirectory("pids", 0755, std::nullopt);
+    pids_.reset(::openat(directory_.get(), "pids", O_PATH | kOpenFolder));
+    if (!pids_.isDefined())
+        throwErrno("open " + path + "/pids");
+}
+
+void RunStateDir::makeDirectory(const std::string& name, mode_t mode,
+                                const std::optional<Identity>& owner) const {
+    const std::string path = path_ + '/' + name;
+    const Identity wanted = owner.value_or(Identity{::geteuid(), ::getegid()});
+    if (::mkdirat(directory_.get(), name.c_str(), 0700) != 0 && errno != EEXIST)
+        throwErrno("make " + path);
+    const UniqueFd folder{::openat(directory_.get(), name.c_str(), O_PATH | kOpenFolder)};
+    if (!folder.isDefined())
+        throwErrno("open " + path);
+    const struct stat status = statusOf(folder.get(), path);
+    if (status.st_uid == wanted.uid && status.st_gid == wanted.gid &&
+        (status.st_mode & kPermissions) == mode)
+        return;
+    // Only a handle for reading can be changed. The mode first: CAP_FOWNER is not needed then.
+    const UniqueFd handle{::openat(folder.get(), ".", O_RDONLY | kOpenFolder)};
+    if (!handle.isDefined() || ::fchmod(handle.get(), mode) != 0 ||
+        ::fchown(handle.get(), wanted.uid, wanted.gid) != 0)
+        throwErrno("set owner and mode of " + path);
+}
+
+void RunStateDir::writePidFile(const std::string& process, pid_t pid) const noexcept {
+    try {
+        replaceFileAt(pids_.get(), process + ".pid", std::to_string(pid) + '\n', 0644);
+    } catch (const std::exception& error) {
+        logWarning("cannot write a pid file", {{"process", process}, {"reason", error.what()}});
+    }
+}
+
+void RunStateDir::removePidFile(const std::string& process) const noexcept {
+    ::unlinkat(pids_.get(), (process + ".pid").c_str(), 0);
+}
+
+} // namespace mmsd::supervisor

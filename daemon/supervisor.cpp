@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+// What the supervisor does about each event.
+#include "daemon/supervisor.h"
+
+#include "common/log.h"
+#include "daemon/options.h"
+#include "protocol/limits.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <stdexcept>
+#include <utility>
+
+namespace mmsd::supervisor {
+
+using protocol::MessageType;
+
+Supervisor::Supervisor(EventLoop& loop, std::span<const char* const> argv,
+                       protocol::Settings settings, const Timing& timing)
+    : loop_{loop}, argv_{argv}, settings_{std::move(settings)}, timing_{timing},
+      isRoot_{::geteuid() == 0}, notifier_{SdNotifier::fromEnvironment()},
+      plans_{planProcesses(settings_, isRoot_)}, runState_{settings_.text("run-state-dir")},
+      statusTimer_{timers_.create([this] { publishStatus(); })} {
+    prepareDirectories(plans_);
+    const auto wanted = enabledListeners(plans_);
+    listeners_.adopt(listeners_.openMissing(wanted), wanted);
+    for (const ProcessPlan& plan : plans_) {
+        processes_.emplace_back(*plan.spec,
+                                WorkerProcess::Context{loop_, timers_, runState_, timing_, *this});
+        runState_.removePidFile(plan.spec->name); // of an mmsd that was killed
+    }
+
+    const auto onSignal = [this](int number, std::function<void()> callback) {
+        signals_.push_back(std::make_unique<SignalEvent>(loop_, number, std::move(callback)));
+    };
+    onSignal(SIGTERM, [this] { shutDown(); });
+    onSignal(SIGINT, [this] { shutDown(); });
+    onSignal(SIGHUP, [this] { reload(); });
+    onSignal(SIGUSR1, [this] { logStatus(); });
+    onSignal(SIGUSR2, [] { logWarning("SIGUSR2 ignored: restart mmsd to run another version"); });
+    if (const auto interval = notifier_.watchdogInterval()) {
+        watchdogTimer_ = timers_.create([this, interval] {
+            notifier_.notify("WATCHDOG=1");
+            watchdogTimer_->start(*interval);
+        });
+        watchdogTimer_->start(*interval);
+    }
+}
+
+ExitCode Supervisor::run() {
+    if (!isRoot_)
+        logWarning("started without root: every process runs as the calling user");
+    for (std::size_t i = 0; i < plans_.size() && !isStopping_; ++i)
+        if (plans_[i].isEnabled)
+            processes_[i].start();
+    // A start that failed at once has nothing left to wait for.
+    if (!std::ranges::all_of(processes_, &WorkerProcess::isStopped))
+        loop_.run();
+    return exitCode_;
+}
+
+void Supervisor::prepareDirectories(const std::vector<ProcessPlan>& plans) const {
+    for (const ProcessPlan& plan : plans)
+        if (plan.isEnabled && plan.spec->stateDirectory != nullptr)
+            runState_.makeDirectory(plan.spec->stateDirectory, plan.spec->stateDirectoryMode,
+                                    plan.identity);
+}
+
+WorkerProcess::Owner::Start Supervisor::prepareStart(const WorkerProcess& process) {
+    const WorkerSpec& spec = process.spec();
+    const ProcessPlan& plan = *std::ranges::find(plans_, &spec, &ProcessPlan::spec);
+    if (spec.isSource) {
+        relay_.dropUnfinished();
+        source_ = {};
+    }
+    Start start;
+    start.plan = {
+        .executable = plan.executable,
+        .arguments = plan.arguments,
+        .environment = childEnvironment(),
+        // Without root there is nothing to keep: a right of ours is not a right of theirs.
+        .drop = {plan.identity, isRoot_ ? spec.keptCapability : std::nullopt},
+        .sockets = {}};
+    start.hello = {.version = protocol::kProtocolVersion,
+                   .process = spec.name,
+                   .logLevel = settings_.logLevel(),
+                   .lastGeneration = relay_.generation(),
+                   .sockets = {}};
+    std::uint8_t fd = protocol::kFirstSocketFd;
+    for (const ListenEndpoint& listener : plan.listeners) {
+        start.plan.sockets.push_back(listeners_.fd(listener.role));
+        start.hello.sockets.push_back({fd++, listener.role});
+    }
+    return start;
+}
+
+void Supervisor::onReady(WorkerProcess& process) {
+    if (process.spec().receivesProcessStatus)
+        for (WorkerProcess& each : processes_)
+            each.markStatus(true);
+    isStarting_ = isStarting_ && !std::ranges::all_of(processes_, [](const WorkerProcess& each) {
+                      return each.hasBeenReady() || !each.isWanted();
+                  });
+}
+
+void Supervisor::onSourceFrame(const protocol::FrameView& frame) {
+    if (frame.header.type == MessageType::SourceStatus) {
+        source_ = protocol::decodeSourceStatus(frame.payload);
+    } else if (relay_.take(frame)) {
+        logDebug("snapshot",
+                 {{"generation", relay_.generation()}, {"bytes", relay_.newest()->size()}});
+        for (WorkerProcess& process : processes_)
+            process.offer(relay_);
+    } else {
+        return;
+    }
+    if (!statusTimer_->isActive())
+        statusTimer_->start(timing_.statusDelay);
+}
+
+bool Supervisor::mayRestart(const WorkerProcess& process, const ProcessEnd& end) {
+    if (!isStarting_ || isStopping_ || process.hasBeenReady())
+        return !isStopping_;
+    logError("cannot start", {{"process", process.spec().name}, {"reason", end.text}});
+    exitCode_ = end.code;
+    shutDown();
+    return false;
+}
+
+void Supervisor::onChange(WorkerProcess& process) {
+    process.offer(relay_);
+    if (isStopping_)
+        continueShutdown();
+    else if (!statusTimer_->isActive())
+        statusTimer_->start(timing_.statusDelay);
+}
+
+void Supervisor::reload() {
+    if (isStopping_)
+        return;
+    // Before READY=1 the service manager knows of no reload.
+    if (isReadyTold_)
+        notifier_.notify("RELOADING=1\nMONOTONIC_USEC=" +
+                         std::to_string(toMicroseconds(timers_.now())));
+    try {
+        apply(readSettingsAgain());
+        logInfo("configuration read again");
+    } catch (const std::runtime_error& error) {
+        logError("configuration not changed", {{"reason", error.what()}});
+    }
+    for (WorkerProcess& process : processes_)
+        if (process.spec().isSource && process.isRunning())
+            process.send(MessageType::Reapply);
+    if (isReadyTold_)
+        notifier_.notify("READY=1");
+}
+
+protocol::Settings Supervisor::readSettingsAgain() const {
+    protocol::Settings settings = readOptions(argv_).settings;
+    std::vector<std::string> pinned;
+    for (const char* name : {"run-state-dir", "run-as", "worker-dir"}) {
+        if (settings.text(name) == settings_.text(name))
+            continue;
+        logWarning("setting changes only when mmsd is restarted", {{"setting", name}});
+        pinned.push_back(std::string{"--"} + name + '=' + settings_.text(name));
+    }
+    return pinned.empty() ? settings : readOptions(argv_, pinned).settings;
+}
+
+void Supervisor::apply(protocol::Settings settings) {
+    std::vector<ProcessPlan> plans = planProcesses(settings, isRoot_);
+    prepareDirectories(plans);
+    const auto wanted = enabledListeners(plans);
+    ListenSockets opened = listeners_.openMissing(wanted);
+
+    // All that could fail has been done: from here on the new settings are in force.
+    const bool isLevelNew = settings.logLevel() != settings_.logLevel();
+    listeners_.adopt(std::move(opened), wanted);
+    settings_ = std::move(settings);
+    plans_.swap(plans);
+    configureLog(logConfig(settings_));
+    for (std::size_t i = 0; i < plans_.size(); ++i) {
+        WorkerProcess& process = processes_[i];
+        if (!plans_[i].isEnabled)
+            process.stop();
+        else if (!plans[i].isEnabled || needsRestart(plans[i], plans_[i]))
+            process.start();
+        else if (isLevelNew)
+            process.send(MessageType::SetLogLevel, protocol::encodeLogLevel(settings_.logLevel()));
+    }
+}
+
+void Supervisor::shutDown() {
+    if (isStopping_) {
+        logWarning("asked to stop again: all processes are killed");
+        std::ranges::for_each(processes_, &WorkerProcess::kill);
+        return;
+    }
+    isStopping_ = true;
+    logInfo("stopping");
+    notifier_.notify("STOPPING=1\nSTATUS=stopping");
+    for (WorkerProcess& process : processes_)
+        if (!process.spec().isSource)
+            process.stop();
+    continueShutdown();
+}
+
+void Supervisor::continueShutdown() {
+    const bool areWorkersGone = std::ranges::all_of(processes_, [](const WorkerProcess& process) {
+        return process.spec().isSource || process.isStopped();
+    });
+    if (!areWorkersGone)
+        return;
+    for (WorkerProcess& process : processes_)
+        if (process.isWanted())
+            process.stop();
+    if (std::ranges::all_of(processes_, &WorkerProcess::isStopped))
+        loop_.stop();
+}
+
+void Supervisor::publishStatus() {
+    tellServiceManager();
+    for (WorkerProcess& receiver : processes_) {
+        if (!receiver.spec().receivesProcessStatus || !receiver.isRunning())
+            continue;
+        // Reports wait here, one per process, and not in the queue of a receiver that is slow.
+        if (receiver.hasUnsent()) {
+            statusTimer_->start(timing_.statusDelay);
+            return;
+        }
+        receiver.send(MessageType::ProcessStatus, protocol::encode(processStatus()));
+        for (const WorkerProcess& process : processes_)
+            if (process.hasNewStatus())
+                receiver.send(MessageType::Status, process.status());
+    }
+    for (WorkerProcess& process : processes_)
+        process.markStatus(false);
+}
+
+protocol::ProcessStatus Supervisor::processStatus() const {
+    protocol::ProcessStatus status{.generation = relay_.generation(), .processes = {}};
+    for (const WorkerProcess& process : processes_)
+        if (process.isWanted() || !process.isStopped())
+            status.processes.push_back(process.info());
+    return status;
+}
+
+void Supervisor::tellServiceManager() {
+    const protocol::ProcessStatus status = processStatus();
+    const auto running = std::ranges::count(status.processes, protocol::Phase::Running,
+                                            &protocol::ProcessInfo::phase);
+    std::string text{toString(source_.state)};
+    if (!source_.text.empty())
+        text +=
+            (source_.state == protocol::SourceState::Unreachable ? ": " : " to ") + source_.text;
+    text += ", generation " + std::to_string(status.generation) + ", " + std::to_string(running) +
+            '/' + std::to_string(status.processes.size()) + " processes running";
+    if (text != serviceStatus_)
+        notifier_.notify("STATUS=" + text);
+    serviceStatus_ = std::move(text);
+    if (!isReadyTold_ && isServiceReady()) {
+        isReadyTold_ = true;
+        logInfo("ready", {{"generation", status.generation}});
+        notifier_.notify("READY=1");
+    }
+}
+
+bool Supervisor::isServiceReady() const {
+    const auto isAll = [this](auto isGood) { return std::ranges::all_of(processes_, isGood); };
+    if (source_.state == protocol::SourceState::Connecting ||
+        !isAll([](const WorkerProcess& each) { return !each.isWanted() || each.isRunning(); }))
+        return false;
+    // The first boot with Marathon away has no snapshot on disk, and no worker anything to apply:
+    // what waits for this service must not wait for Marathon. A rejected snapshot counts, too:
+    // the others serve, and a restart by the service manager would not help.
+    if (source_.state == protocol::SourceState::Unreachable && relay_.generation() == 0)
+        return true;
+    return isAll([](const WorkerProcess& each) {
+        return !each.isWanted() || each.spec().isSource || each.hasAcknowledged();
+    });
+}
+
+void Supervisor::logStatus() const {
+    for (const protocol::ProcessInfo& info : processStatus().processes) {
+        const std::uint64_t age = toMicroseconds(timers_.now()) - info.startedAtUs;
+        logInfo("process", {{"process", info.name},
+                            {"child", info.pid},
+                            {"phase", toString(info.phase)},
+                            {"generation", info.generation},
+                            {"age_ms", info.pid == 0 ? 0 : age / 1000},
+                            {"restarts", info.restarts},
+                            {"last_result", info.lastResult}});
+    }
+    logInfo("supervisor", {{"generation", relay_.generation()},
+                           {"source", toString(source_.state)},
+                           {"text", source_.text},
+                           {"ready", isReadyTold_}});
+}
+
+} // namespace mmsd::supervisor

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: MIT
+// The life of one child process.
+#include "daemon/worker_process.h"
+
+#include "common/duration.h"
+#include "common/log.h"
+#include "common/sys_error.h"
+#include "protocol/limits.h"
+#include "protocol/protocol_error.h"
+
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace mmsd::supervisor {
+
+using protocol::MessageType;
+using protocol::Phase;
+using protocol::ProtocolError;
+
+std::uint64_t toMicroseconds(TimerFactory::TimePoint time) noexcept {
+    const auto since =
+        std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch());
+    return static_cast<std::uint64_t>(since.count());
+}
+
+std::chrono::milliseconds restartDelay(const ProcessEnd& end, const Timing& timing,
+                                       Backoff& backoff) noexcept {
+    if (end.isClean && end.uptime >= timing.leastCleanRun)
+        return std::chrono::milliseconds::zero();
+    return backoff.next(end.uptime);
+}
+
+std::string describeEnd(int code, int status) {
+    if (code == CLD_EXITED)
+        return "exited with status " + std::to_string(status);
+    const char* name = ::sigdescr_np(status);
+    return "killed by signal " + std::to_string(status) + " (" + (name ? name : "?") + ")";
+}
+
+WorkerProcess::WorkerProcess(const WorkerSpec& spec, Context context)
+    : spec_{spec}, context_{context}, backoff_{context.timing.backoff},
+      timer_{context.timers.create([this] { onTimer(); })} {
+    info_.name = spec.name;
+}
+
+void WorkerProcess::start() {
+    isWanted_ = true;
+    if (child_.pid == 0) {
+        launchNow();
+        return;
+    }
+    isReplaced_ = true;
+    terminate();
+}
+
+void WorkerProcess::stop() {
+    isWanted_ = false;
+    if (child_.pid != 0) {
+        terminate();
+        return;
+    }
+    timer_->stop();
+    enter(Phase::Stopped);
+}
+
+void WorkerProcess::terminate() {
+    send(MessageType::Shutdown);
+    signal(SIGTERM);
+    timer_->start(spec_.isSource ? context_.timing.sourceGrace : context_.timing.workerGrace);
+    enter(Phase::Stopping);
+}
+
+void WorkerProcess::signal(int number) noexcept {
+    if (child_.pid != 0)
+        ::syscall(SYS_pidfd_send_signal, child_.pidFd.get(), number, nullptr, 0);
+}
+
+void WorkerProcess::send(MessageType type, protocol::PayloadView payload) {
+    if (channel_)
+        channel_->send(type, payload);
+}
+
+void WorkerProcess::offer(const SnapshotRelay& relay) {
+    if (spec_.isSource || !isRunning())
+        return;
+    if (protocol::SharedFrames frames = delivery_.next(relay))
+        channel_->send(std::move(frames));
+}
+
+void WorkerProcess::enter(Phase phase) {
+    info_.phase = phase;
+    context_.owner.onChange(*this);
+}
+
+void WorkerProcess::launchNow() {
+    timer_->stop();
+    delivery_ = {};
+    failure_.clear();
+    failureCode_ = ExitCode::OperatingSystem;
+    isReplaced_ = isPingPending_ = false;
+    readyAt_ = {};
+    info_.generation = info_.appliedAtUs = 0;
+    try {
+        const Owner::Start start = context_.owner.prepareStart(*this);
+        child_ = launch(start.plan);
+        endEvent_ = std::make_unique<IoEvent>(context_.loop, child_.pidFd.get(),
+                                              [this](bool, bool) { onProcessEnd(); });
+        endEvent_->watch(true, false);
+        channel_ = std::make_unique<protocol::Channel>(
+            context_.loop, std::move(child_.channel),
+            spec_.isSource ? protocol::Sender::Watcher : protocol::Sender::Worker, *this);
+        channel_->send(MessageType::Hello, protocol::encode(start.hello));
+    } catch (const SysError& error) {
+        kill();
+        finish({.text = error.what()});
+        return;
+    }
+    info_.pid = static_cast<std::uint32_t>(child_.pid);
+    info_.restarts += info_.startedAtUs != 0 ? 1 : 0;
+    info_.startedAtUs = toMicroseconds(context_.timers.now());
+    context_.runState.writePidFile(spec_.name, child_.pid);
+    logInfo("process started", {{"process", spec_.name}, {"child", child_.pid}});
+    timer_->start(context_.timing.readyTimeout);
+    enter(Phase::Starting);
+}
+
+void WorkerProcess::fail(std::string reason, ExitCode code) {
+    logError("process is killed",
+             {{"process", spec_.name}, {"child", child_.pid}, {"reason", reason}});
+    failure_ = std::move(reason);
+    failureCode_ = code;
+    channel_.reset();
+    timer_->stop();
+    kill();
+    enter(Phase::Stopping);
+}
+
+void WorkerProcess::onTimer() {
+    switch (info_.phase) {
+    case Phase::Starting:
+        fail("not ready within " + formatDuration(context_.timing.readyTimeout));
+        return;
+    case Phase::Running:
+        if (isPingPending_) {
+            fail("no answer to a ping within " + formatDuration(context_.timing.pingTimeout));
+            return;
+        }
+        isPingPending_ = true;
+        timer_->start(context_.timing.pingTimeout);
+        send(MessageType::Ping, protocol::encodeToken(++pingToken_));
+        return;
+    case Phase::Stopping:
+        logWarning("process does not end: it is killed",
+                   {{"process", spec_.name}, {"child", child_.pid}});
+        kill();
+        return;
+    case Phase::BackingOff:
+        launchNow();
+        return;
+    case Phase::Stopped:
+        return;
+    }
+}
+
+void WorkerProcess::onFrame(const protocol::FrameView& frame) {
+    switch (frame.header.type) {
+    case MessageType::Ready:
+        onReadyFrame(frame.payload);
+        return;
+    case MessageType::Pong:
+        if (!isPingPending_ || protocol::decodeToken(frame.payload) != pingToken_)
+            throw ProtocolError{"Pong without a Ping"};
+        isPingPending_ = false;
+        if (isRunning())
+            timer_->start(context_.timing.pingInterval);
+        return;
+    case MessageType::SnapshotApplied: {
+        const protocol::SnapshotApplied applied = protocol::decodeSnapshotApplied(frame.payload);
+        // Repetitions are not logged: their number is the worker's choice.
+        const bool isFirst = delivery_.acknowledge(frame.header.generation);
+        info_.lastResult = toString(applied.result);
+        if (applied.result != protocol::ApplyResult::Rejected) {
+            info_.generation = frame.header.generation;
+            info_.appliedAtUs = toMicroseconds(context_.timers.now());
+            break;
+        }
+        info_.lastResult += ": " + applied.text;
+        if (isFirst)
+            logWarning("snapshot rejected", {{"process", spec_.name},
+                                             {"generation", frame.header.generation},
+                                             {"reason", applied.text}});
+        break;
+    }
+    case MessageType::Status:
+        status_ = protocol::wrapStatus(spec_.name, frame.payload);
+        markStatus(true);
+        break;
+    default:
+        context_.owner.onSourceFrame(frame);
+        return;
+    }
+    context_.owner.onChange(*this);
+}
+
+void WorkerProcess::onReadyFrame(protocol::PayloadView payload) {
+    const protocol::Ready ready = protocol::decodeReady(payload);
+    if (ready.version != protocol::kProtocolVersion) {
+        fail("speaks protocol version " + std::to_string(ready.version) + " instead of " +
+                 std::to_string(protocol::kProtocolVersion) + ": mixed package versions",
+             ExitCode::Configuration);
+        return;
+    }
+    if (info_.phase != Phase::Starting)
+        return; // it is being stopped
+    readyAt_ = context_.timers.now();
+    hasBeenReady_ = true;
+    logInfo("process ready", {{"process", spec_.name},
+                              {"child", child_.pid},
+                              {"seccomp", ready.hasSyscallFilter},
+                              {"landlock_abi", ready.landlockAbi}});
+    timer_->start(context_.timing.pingInterval);
+    info_.phase = Phase::Running;
+    context_.owner.onReady(*this);
+    context_.owner.onChange(*this);
+}
+
+void WorkerProcess::onChannelClosed(std::string_view reason) {
+    if (!reason.starts_with("closed by peer")) {
+        fail(std::string{reason});
+        return;
+    }
+    // It is about to end, and its exit status tells why; if it does not, the timer kills it.
+    channel_.reset();
+    if (info_.phase != Phase::Stopping)
+        timer_->start(context_.timing.channelGrace);
+    enter(Phase::Stopping);
+}
+
+void WorkerProcess::onProcessEnd() {
+    siginfo_t info{};
+    if (::waitid(P_PIDFD, static_cast<id_t>(child_.pidFd.get()), &info, WEXITED | WNOHANG) != 0)
+        throwErrno("waitid");
+    if (info.si_pid == 0)
+        return;
+    const bool isExit = info.si_code == CLD_EXITED;
+    ProcessEnd end{.text = describeEnd(info.si_code, info.si_status)};
+    if (readyAt_ != TimerFactory::TimePoint{})
+        end.uptime =
+            std::chrono::duration_cast<std::chrono::milliseconds>(context_.timers.now() - readyAt_);
+    if (!failure_.empty()) {
+        end.text = failure_;
+        end.code = failureCode_;
+    } else if (const auto failure = takeLaunchFailure(child_.errorPipe.get())) {
+        const bool isRight =
+            failure->error == 0 || failure->error == EPERM || failure->error == EACCES;
+        end.text = failure->toString();
+        end.code = isRight ? ExitCode::Permission : ExitCode::OperatingSystem;
+    } else {
+        end.isClean = isExit && info.si_status == 0;
+        if (isExit && isPermanent(info.si_status))
+            end.code = static_cast<ExitCode>(info.si_status);
+    }
+    finish(std::move(end));
+}
+
+void WorkerProcess::finish(ProcessEnd end) {
+    const pid_t pid = child_.pid;
+    channel_.reset();
+    endEvent_.reset();
+    child_ = {};
+    context_.runState.removePidFile(spec_.name);
+    info_.pid = 0;
+    info_.lastResult = end.text;
+    timer_->stop();
+    const bool isReplaced = std::exchange(isReplaced_, false);
+    if (!isWanted_ || (!isReplaced && !context_.owner.mayRestart(*this, end))) {
+        isWanted_ = false;
+        logInfo("process ended", {{"process", spec_.name}, {"child", pid}, {"how", end.text}});
+        enter(Phase::Stopped);
+    } else {
+        const auto delay = isReplaced ? std::chrono::milliseconds::zero()
+                                      : restartDelay(end, context_.timing, backoff_);
+        log(end.isClean || isReplaced ? LogLevel::Info : LogLevel::Error, "process ended",
+            {{"process", spec_.name},
+             {"child", pid},
+             {"how", end.text},
+             {"uptime_ms", end.uptime},
+             {"restart_in_ms", delay}});
+        timer_->start(delay);
+        enter(Phase::BackingOff);
+    }
+}
+
+} // namespace mmsd::supervisor

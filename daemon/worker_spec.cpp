@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// The rows of the table of processes.
+#include "daemon/worker_spec.h"
+
+#include <array>
+
+namespace mmsd::supervisor {
+
+namespace {
+
+constexpr std::array kApiSockets{SocketSpec{"api-tcp", "bind-ip", "api-port"}};
+
+constexpr std::array kTable{
+    WorkerSpec{
+        .name = "marathon-watcher",
+        .executable = "mmsd-marathon-watcher",
+        .userSuffix = "watcher",
+        .settings = protocol::kForWatcher,
+        .stateDirectory = "watcher",
+        .stateDirectoryMode = 0700,
+        .isSource = true,
+    },
+    WorkerSpec{
+        .name = "confd-writer",
+        .executable = "mmsd-confd-writer",
+        .userSuffix = "confd",
+        .settings = protocol::kForConfd,
+        .enabledBy = "enable-files",
+        .stateDirectory = "confd",
+        .stateDirectoryMode = 0755,
+    },
+    WorkerSpec{
+        .name = "api-server",
+        .executable = "mmsd-api-server",
+        .userSuffix = "api",
+        .settings = protocol::kForApi,
+        .sockets = kApiSockets,
+        .receivesProcessStatus = true,
+    },
+};
+
+} // namespace
+
+std::span<const WorkerSpec> workerTable() noexcept {
+    return kTable;
+}
+
+} // namespace mmsd::supervisor
