@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// StatusReporter: the watcher's own report, for metrics and /v1/status.
+#include "daemon/marathon/status_reporter.h"
+
+#include "protocol/limits.h"
+
+#include <chrono>
+
+namespace mmsd::marathon {
+
+namespace {
+
+using protocol::Metric;
+using protocol::StatusReport;
+
+constexpr std::chrono::milliseconds kLeast{1'000};
+constexpr std::chrono::milliseconds kMost{10'000};
+
+void addGauge(StatusReport& report, const char* name, auto value) {
+    report.metrics.push_back({name, Metric::Kind::Gauge, {}, static_cast<double>(value)});
+}
+
+void addCounter(StatusReport& report, const char* name, std::uint64_t value) {
+    report.metrics.push_back({name, Metric::Kind::Counter, {}, static_cast<double>(value)});
+}
+
+void addCounters(StatusReport& report, const char* name, const char* label,
+                 const std::map<std::string, std::uint64_t>& values) {
+    for (const auto& [text, value] : values)
+        report.metrics.push_back(
+            {name, Metric::Kind::Counter, {{label, text}}, static_cast<double>(value)});
+}
+
+void addRefusal(StatusReport& report, protocol::Refusal refusal) {
+    if (report.refusals.size() < protocol::kMaxRefusals)
+        report.refusals.push_back(std::move(refusal));
+    else
+        ++report.omittedRefusals;
+}
+
+} // namespace
+
+StatusReporter::StatusReporter(TimerFactory& timers, Outlet& outlet, const Source& source,
+                               const StateKeeper& keeper, const SnapshotPublisher& publisher,
+                               const HostResolver& resolver)
+    : timers_{timers}, outlet_{outlet}, source_{source}, keeper_{keeper},
+      publisher_{publisher}, resolver_{resolver}, timer_{timers.create([this] { look(); })} {}
+
+void StatusReporter::look() {
+    timer_->start(kLeast);
+    protocol::Payload report = encode(makeReport());
+    const TimePoint now = timers_.now();
+    if (report == last_ && now - lastSent_ < kMost)
+        return;
+    last_ = std::move(report);
+    lastSent_ = now;
+    outlet_.sendStatus(last_);
+}
+
+StatusReport StatusReporter::makeReport() const {
+    StatusReport report;
+    const SourceCounters& counters = source_.counters();
+    const auto confirmed = keeper_.confirmedAt().value_or(WallTime{}).time_since_epoch();
+    addGauge(report, "connected", isConnected_);
+    addGauge(report, "state_stale", !keeper_.confirmedAt());
+    addGauge(report, "state_confirmed_timestamp_seconds",
+             std::chrono::duration<double>{confirmed}.count());
+    addGauge(report, "state_held", keeper_.isHolding());
+    addGauge(report, "apps", publisher_.published().apps);
+    addGauge(report, "instances", publisher_.published().instances);
+    addGauge(report, "instances_serving", publisher_.published().serving);
+    addGauge(report, "snapshot_bytes", publisher_.bytes());
+    addGauge(report, "apps_dirty", counters.dirtyApps);
+    addGauge(report, "hosts", resolver_.size());
+    addGauge(report, "hosts_unresolved", resolver_.unresolvedCount());
+    addCounter(report, "streams_opened_total", counters.streamsOpened);
+    addCounter(report, "events_malformed_total", counters.malformedEvents);
+    addCounters(report, "events_total", "type", counters.events);
+    addCounters(report, "requests_total", "result", counters.requests);
+
+    std::size_t problems = keeper_.unusable().size();
+    for (const auto& [id, reason] : keeper_.unusable())
+        addRefusal(report, {id, protocol::kWholeApp, reason});
+    for (const auto& [id, list] : publisher_.refusals()) {
+        problems += list.size();
+        for (const protocol::Problem& problem : list)
+            addRefusal(report, {id, problem.portIndex, problem.text});
+    }
+    addGauge(report, "problems", problems);
+    return report;
+}
+
+} // namespace mmsd::marathon
