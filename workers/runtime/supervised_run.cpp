@@ -72,6 +72,8 @@ void SupervisedRun::onFrame(const protocol::FrameView& frame) {
     case MessageType::SetLogLevel:
         return setLogLevel(protocol::decodeLogLevel(frame.payload));
     case MessageType::Shutdown:
+        if (worker_)
+            worker_->retire();
         return shutDown();
     case MessageType::SnapshotBegin:
     case MessageType::SnapshotApp:

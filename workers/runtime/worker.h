@@ -59,6 +59,8 @@ public:
     virtual void onWorkerStatus(std::string_view process, protocol::StatusReport report);
     virtual void onProcessStatus(protocol::ProcessStatus status);
 
+    /** Told before shutDown() when nobody will take over: what would outlive the process ends. */
+    virtual void retire() {}
     /** Finishes what must be finished, then calls @p done; the process ends there, and anyway
      *  after kShutDownLimit. */
     virtual void shutDown(std::function<void()> done) { done(); }

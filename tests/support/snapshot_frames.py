@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+# Writes snapshots as protocol frames, to drive one worker without a watcher.
+"""Frames and snapshots of the protocol, version 1, written independently of the C++ codecs."""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from dataclasses import dataclass, field
+
+PROTOCOL_VERSION = 1
+HEADER = struct.Struct("<IHHQ")
+_MAX_PAYLOAD = 65536
+_MASK = (1 << 64) - 1
+
+HELLO, READY, PING, PONG, REAPPLY, SET_LOG_LEVEL, SHUTDOWN = range(1, 8)
+(SNAPSHOT_BEGIN, SNAPSHOT_APP, SNAPSHOT_INSTANCES, SNAPSHOT_END, SNAPSHOT_APPLIED) = range(16, 21)
+STATUS = 32
+
+RUNNING, KILLING = 2, 3
+NO_CHECKS = 0
+SERVING, DRAINING, NOT_RUNNING = 0, 3, 4
+
+
+@dataclass
+class Port:
+    """One port index of an app."""
+
+    service_port: int
+    transport: str = "udp"
+    name: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Instance:
+    """A task; one address, one port number per port index."""
+
+    address: str
+    ports: list[int]
+    serving: int = SERVING
+    task_id: str = ""
+
+
+@dataclass
+class App:
+    """An app as the watcher would have it."""
+
+    id: str
+    ports: list[Port]
+    instances: list[Instance]
+    labels: dict[str, str] = field(default_factory=dict)
+    version: str = "2026-01-01T00:00:00.000Z"
+
+
+def frame(kind: int, payload: bytes = b"", generation: int = 0) -> bytes:
+    """A header and its payload."""
+    return HEADER.pack(len(payload), kind, 0, generation) + payload
+
+
+def string(text: str) -> bytes:
+    """A string on the wire."""
+    octets = text.encode()
+    return struct.pack("<H", len(octets)) + octets
+
+
+def hello(process: str, roles: list[tuple[int, str]], log_level: int = 2) -> bytes:
+    """The payload of the first message to a process."""
+    sockets = b"".join(struct.pack("<B", fd) + string(role) for fd, role in roles)
+    return (
+        struct.pack("<I", PROTOCOL_VERSION)
+        + string(process)
+        + struct.pack("<BQI", log_level, 0, len(roles))
+        + sockets
+    )
+
+
+def _labels(labels: dict[str, str]) -> bytes:
+    pairs = sorted(labels.items(), key=lambda pair: pair[0].encode())
+    return struct.pack("<I", len(pairs)) + b"".join(string(k) + string(v) for k, v in pairs)
+
+
+def _app(app: App) -> bytes:
+    ports = b"".join(
+        struct.pack("<H", port.service_port)
+        + string(port.name)
+        + struct.pack("<BB", "tcp" in port.transport, "udp" in port.transport)
+        + _labels(port.labels)
+        + b"\0"
+        for port in app.ports
+    )
+    return (
+        string(app.id)
+        + string(app.version)
+        + struct.pack("<I", len(app.instances))
+        + _labels(app.labels)
+        + struct.pack("<I", len(app.ports))
+        + ports
+        + struct.pack("<I", 0)
+    )
+
+
+def _instance(number: int, instance: Instance) -> bytes:
+    address = ipaddress.ip_address(instance.address)
+    state = KILLING if instance.serving == DRAINING else RUNNING
+    return (
+        string(instance.task_id or f"task.{number}")
+        + string("agent")
+        + string(instance.address)
+        + struct.pack("<IB", 1, address.version)
+        + address.packed
+        + struct.pack("<I", 0)
+        + struct.pack("<BBB", state, NO_CHECKS, instance.serving)
+        + struct.pack("<I", len(instance.ports))
+        + b"".join(struct.pack("<HB", port, 0) for port in instance.ports)
+    )
+
+
+def _instances(app: App) -> list[bytes]:
+    payloads: list[bytes] = []
+    body, count = b"", 0
+    for number, instance in enumerate(app.instances):
+        encoded = _instance(number, instance)
+        if 4 + len(body) + len(encoded) > _MAX_PAYLOAD:
+            payloads.append(struct.pack("<I", count) + body)
+            body, count = b"", 0
+        body, count = body + encoded, count + 1
+    if count:
+        payloads.append(struct.pack("<I", count) + body)
+    return payloads
+
+
+def _rotate(value: int, bits: int) -> int:
+    return ((value << bits) | (value >> (64 - bits))) & _MASK
+
+
+def _mix(value: int, word: int) -> int:
+    word = word * 0x87C37B91114253D5 & _MASK
+    word = _rotate(word, 31) * 0x4CF5AD432745937F & _MASK
+    return (_rotate(value ^ word, 27) * 5 + 0x52DCE729) & _MASK
+
+
+def _finish(value: int) -> int:
+    value = (value ^ (value >> 33)) * 0xFF51AFD7ED558CCD & _MASK
+    value = (value ^ (value >> 33)) * 0xC4CEB9FE1A85EC53 & _MASK
+    return value ^ (value >> 33)
+
+
+def checksum(payloads: list[bytes]) -> int:
+    """What SnapshotEnd carries."""
+    total = 0
+    for payload in payloads:
+        digest = len(payload)
+        for start in range(0, len(payload), 8):
+            digest = _mix(digest, int.from_bytes(payload[start : start + 8], "little"))
+        total = _finish(_mix(total, _finish(digest)))
+    return total
+
+
+def snapshot(generation: int, apps: list[App]) -> bytes:
+    """A whole transaction as contiguous frames."""
+    body: list[tuple[int, bytes]] = []
+    for app in sorted(apps, key=lambda each: each.id.encode()):
+        body.append((SNAPSHOT_APP, _app(app)))
+        body += [(SNAPSHOT_INSTANCES, payload) for payload in _instances(app)]
+    payloads = [payload for _, payload in body]
+    counts = struct.pack("<II", len(apps), sum(len(app.instances) for app in apps))
+    counts += struct.pack("<Q", sum(map(len, payloads)))
+    begin = struct.pack("<I", PROTOCOL_VERSION) + counts + struct.pack("<Q", 0) + string("test")
+    end = counts + struct.pack("<Q", checksum(payloads))
+    frames = [(SNAPSHOT_BEGIN, begin), *body, (SNAPSHOT_END, end)]
+    return b"".join(frame(kind, payload, generation) for kind, payload in frames)

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// Whom HAProxy blames: its error messages to fragments. Pure.
+#include "workers/haproxy-manager/check_output.h"
+
+#include "common/text.h"
+
+#include <algorithm>
+
+namespace mmsd::haproxy {
+
+namespace {
+
+/** The message of an alert line, "" for every other line. */
+std::string_view alertText(std::string_view line) noexcept {
+    if (!line.starts_with("[ALERT]"))
+        return {};
+    const std::size_t end = line.find(") : "); // "[ALERT]    (1234) : "
+    return end == std::string_view::npos ? line : line.substr(end + 4);
+}
+
+bool isNameCharacter(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == ':';
+}
+
+class BlameReader {
+public:
+    BlameReader(const Config& config, const RenderedConfig& rendered)
+        : config_{config}, rendered_{rendered} {}
+
+    Blame read(std::string_view output) {
+        std::string_view rest = output;
+        while (!rest.empty()) {
+            const std::size_t end = rest.find('\n');
+            const std::string_view text = alertText(rest.substr(0, end));
+            rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+            if (text.empty())
+                continue;
+            if (blame_.firstAlert.empty())
+                blame_.firstAlert = text;
+            if (text.find("Failed to get the sockets") != std::string_view::npos)
+                blame_.areSocketsLost = true;
+            if (!blameLine(text))
+                blameNames(text);
+        }
+        if (blame_.firstAlert.empty())
+            blame_.firstAlert = escapeText(trim(output), 300);
+        return std::move(blame_);
+    }
+
+private:
+    /** "[/path/haproxy.cfg:123]" */
+    bool blameLine(std::string_view text) {
+        const std::size_t open = text.find('[');
+        const std::size_t close = text.find(']', std::min(open, text.size()));
+        if (open == std::string_view::npos || close == std::string_view::npos)
+            return false;
+        const std::string_view place = text.substr(open + 1, close - open - 1);
+        const std::size_t colon = place.rfind(':');
+        if (colon == std::string_view::npos)
+            return false;
+        const std::string_view file = place.substr(0, colon);
+        if (file.ends_with(kTailFile)) {
+            blame_.isTailBlamed = true;
+            return true;
+        }
+        const auto line = parseNumber<std::size_t>(place.substr(colon + 1));
+        if (!line || !file.ends_with(kConfigFile))
+            return false;
+        const auto next = std::ranges::upper_bound(rendered_.firstLines, *line);
+        if (next == rendered_.firstLines.begin())
+            return false; // in the part that no app has a say in
+        const auto index = static_cast<std::size_t>(next - rendered_.firstLines.begin()) - 1;
+        blame(config_.fragments[index]->proxy, text);
+        return true;
+    }
+
+    /** Any word that is the name of a frontend or backend of ours. */
+    void blameNames(std::string_view text) {
+        for (std::size_t i = 0; i + 2 < text.size(); ++i) {
+            const bool startsWord = i == 0 || !isNameCharacter(text[i - 1]);
+            if (!startsWord || (text[i] != 'f' && text[i] != 'b') || text[i + 1] != '_')
+                continue;
+            std::size_t end = i;
+            while (end < text.size() && isNameCharacter(text[end]))
+                ++end;
+            std::string_view name = text.substr(i + 2, end - i - 2);
+            while (name.ends_with(':') || name.ends_with('.'))
+                name.remove_suffix(1);
+            if (config_.find(name) != nullptr)
+                blame(std::string{name}, text);
+            i = end;
+        }
+    }
+
+    void blame(const std::string& proxy, std::string_view text) {
+        blame_.proxies.try_emplace(proxy, escapeText(text, 200));
+    }
+
+    const Config& config_;
+    const RenderedConfig& rendered_;
+    Blame blame_;
+};
+
+} // namespace
+
+Blame readBlame(std::string_view output, const Config& config, const RenderedConfig& rendered) {
+    return BlameReader{config, rendered}.read(output);
+}
+
+} // namespace mmsd::haproxy

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Whom HAProxy blames: its error messages to fragments. Pure.
+#pragma once
+
+#include "workers/haproxy-manager/config_text.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace mmsd::haproxy {
+
+/** Names of the files that HAProxy is given. */
+inline constexpr std::string_view kConfigFile = "haproxy.cfg";
+inline constexpr std::string_view kTailFile = "haproxy-tail.cfg";
+
+struct Blame {
+    std::map<std::string, std::string> proxies; ///< proxy name → first message about it
+    bool isTailBlamed = false;
+    bool areSocketsLost = false; ///< `-x` failed: the old process did not hand over its sockets
+    std::string firstAlert;      ///< for the log; the whole output where there is no alert
+
+    [[nodiscard]] bool isEmpty() const noexcept { return proxies.empty() && !isTailBlamed; }
+};
+
+/** Reads what `haproxy -c` or a failed start printed. Fragments are recognised by file and line,
+ *  else by the name of their frontend or backend.
+ *  @param rendered what the configuration was rendered to */
+[[nodiscard]] Blame readBlame(std::string_view output, const Config& config,
+                              const RenderedConfig& rendered);
+
+} // namespace mmsd::haproxy

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// A configuration in pieces: one fragment per app port, so that each can be judged, kept and
+// compared alone; to and from haproxy.cfg. Pure.
+#pragma once
+
+#include "common/inet_address.h"
+#include "workers/haproxy-manager/exposure.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mmsd::haproxy {
+
+/** Frontend and backend of one app port. */
+struct Fragment {
+    std::string proxy; ///< proxyName(); the frontend is "f_" + it, the backend "b_" + it
+    std::string appId;
+    std::uint16_t portIndex = 0;
+    std::uint16_t servicePort = 0;
+    std::string head;    ///< all lines but those of the servers, with the last line end
+    std::string options; ///< what stands behind each server's address; no line end
+    std::vector<InetEndpoint> servers; ///< sorted, unique
+
+    [[nodiscard]] std::string backend() const { return "b_" + proxy; }
+    /** What HAProxy could object to: the servers are numbers of ours. */
+    [[nodiscard]] std::uint64_t hash() const noexcept;
+    bool operator==(const Fragment&) const = default;
+};
+using FragmentPtr = std::shared_ptr<const Fragment>;
+
+/** "10.0.0.1:31000", "::1:31000": an address and a name for HAProxy. A name of its own for each
+ * place: facts that HAProxy keeps by name (server-state file) can never reach another place. */
+[[nodiscard]] std::string serverName(const InetEndpoint& server);
+
+/** The same but for the servers: reachable by runtime commands. */
+[[nodiscard]] bool isSameShape(const Fragment& a, const Fragment& b) noexcept;
+/** A copy with other servers. */
+[[nodiscard]] FragmentPtr withServers(const Fragment& fragment, std::vector<InetEndpoint> servers);
+
+/** Map file name → content. */
+using MapFiles = std::map<std::string, std::string, std::less<>>;
+
+/** Names of the map files, in the folder of the configuration. */
+inline constexpr std::string_view kHttpMap = "http.map";
+inline constexpr std::string_view kHttpSuffixMap = "http-suffix.map";
+inline constexpr std::string_view kTlsMap = "tls.map";
+inline constexpr std::string_view kTlsSuffixMap = "tls-suffix.map";
+/** Key of the default in kHttpMap and kTlsMap; no host name can be this. */
+inline constexpr std::string_view kEveryHostKey = "*";
+
+/** A whole configuration. */
+struct Config {
+    std::string base;                   ///< global, defaults, management page, gateway
+    std::vector<FragmentPtr> fragments; ///< sorted by proxy, unique
+    MapFiles maps;                      ///< empty without a gateway
+    std::string tail;                   ///< the operator's own sections
+
+    /** Null if there is no such fragment. */
+    [[nodiscard]] const Fragment* find(std::string_view proxy) const noexcept;
+};
+
+[[nodiscard]] bool operator==(const Config& a, const Config& b) noexcept;
+
+/** haproxy.cfg, and where each fragment stands in it. */
+struct RenderedConfig {
+    std::string text;
+    std::vector<std::size_t> firstLines; ///< of each fragment, 1-based
+};
+
+[[nodiscard]] RenderedConfig render(const Config& config);
+
+/** Takes apart what render() made; maps and tail are the caller's. Whatever it does not know
+ *  becomes part of a head or of the base, and so differs from any wanted text. */
+[[nodiscard]] Config parseConfig(std::string_view text);
+
+/** Who holds which ports and host names in @p config. */
+[[nodiscard]] Claims claimsOf(const Config& config);
+
+/** The lines of a map file whose proxy @p isUsable, and those that @p held has already. */
+[[nodiscard]] std::string keepUsableLines(std::string_view map, std::string_view held,
+                                          const std::function<bool(std::string_view)>& isUsable);
+
+} // namespace mmsd::haproxy

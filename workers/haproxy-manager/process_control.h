@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// ProcessControl: which HAProxy serves, which ones finish their connections, and the hand-over
+// between them.
+#pragma once
+
+#include "workers/haproxy-manager/async.h"
+#include "workers/haproxy-manager/config_store.h"
+#include "workers/haproxy-manager/haproxy_process.h"
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+namespace mmsd::haproxy {
+
+/** How a start ended. */
+struct StartResult {
+    std::unique_ptr<HaproxyProcess> process; ///< null = it did not start
+    std::string output;                      ///< what it printed
+    std::string how;                         ///< why it did not start
+};
+
+/** Owns the handles of all HAProxy processes of one folder. One serves; others drain. */
+class ProcessControl {
+public:
+    /** @param onCurrentDied the serving process ended by itself */
+    ProcessControl(Reactor reactor, const ConfigStore& store, std::string binary,
+                   std::function<void(const std::string& how)> onCurrentDied);
+
+    /** Finds what an earlier manager left: the newest that answers becomes the current one, the
+     *  others finish. Source of identity: the credentials of the admin socket's listener, held by
+     *  a process descriptor before it is asked, so a pid that was reused can never be meant. */
+    Task<> adopt();
+
+    /** The serving process, or null. */
+    [[nodiscard]] HaproxyProcess* current() const noexcept { return current_.get(); }
+    [[nodiscard]] std::uint64_t nextGeneration() noexcept { return ++lastGeneration_; }
+
+    /** Starts a process on a generation's folder and waits until it answers. The old one is not
+     *  touched: a start that fails costs nothing.
+     *  @param inheritsSockets takes the listeners over from the current process (-x) */
+    Task<StartResult> start(std::uint64_t generation, bool hasTail, bool inheritsSockets);
+
+    /** Makes a started process the serving one and lets all others finish. */
+    void makeCurrent(std::unique_ptr<HaproxyProcess> process);
+
+    /** Lets the serving process finish its connections and end. */
+    void stopAll() noexcept;
+
+    [[nodiscard]] std::size_t drainingCount() const noexcept { return draining_.size(); }
+
+private:
+    Task<> adoptSocket(std::uint64_t generation);
+    void adoptStrays();
+    void addDraining(std::unique_ptr<HaproxyProcess> process);
+    void onExit(HaproxyProcess& process, const std::string& how);
+    [[nodiscard]] bool isKnown(pid_t pid) const noexcept;
+    [[nodiscard]] std::unique_ptr<HaproxyProcess> wrap(std::uint64_t generation, pid_t pid,
+                                                       UniqueFd pidFd, UniqueFd output);
+    void endStrays();
+
+    Reactor reactor_;
+    const ConfigStore& store_;
+    std::string binary_;
+    std::function<void(const std::string&)> onCurrentDied_;
+    std::uint64_t lastGeneration_ = 0;
+    std::unique_ptr<HaproxyProcess> current_;
+    std::list<std::unique_ptr<HaproxyProcess>> draining_; ///< oldest first
+    /** Left by an earlier manager and not answering: ended as soon as another one serves. */
+    std::list<std::unique_ptr<HaproxyProcess>> hung_;
+    std::list<std::unique_ptr<HaproxyProcess>> strays_;
+};
+
+} // namespace mmsd::haproxy

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Quarantine: app ports that HAProxy refused, kept out until they change. Pure.
+#pragma once
+
+#include "protocol/control_messages.h"
+#include "workers/haproxy-manager/config_text.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace mmsd::haproxy {
+
+/** Remembers which fragments are bad (by their text) and which ports cannot be bound now. */
+class Quarantine {
+public:
+    /** HAProxy refuses this text. */
+    void add(const Fragment& fragment, std::string reason);
+    /** The port cannot be bound now; until clearBusy(). */
+    void addBusy(std::uint16_t port, std::string reason);
+    void clearBusy() noexcept { busy_.clear(); }
+    [[nodiscard]] bool hasBusy() const noexcept { return !busy_.empty(); }
+    [[nodiscard]] bool holds(const Fragment& fragment) const {
+        return bad_.contains(fragment.hash());
+    }
+    /** Forgets what nobody wants any more. */
+    void keepOnly(const Config& wanted);
+
+    /** @p wanted without what is bad; where the running configuration has a good form of it, that
+     *  one stays, with the wanted servers. Says in @p refusals what was left out or kept back. */
+    [[nodiscard]] Config compose(const Config& wanted, const Config& running,
+                                 std::vector<protocol::Refusal>& refusals) const;
+
+private:
+    [[nodiscard]] const std::string* reasonAgainst(const Fragment& fragment,
+                                                   const Config& running) const;
+
+    std::unordered_map<std::uint64_t, std::string> bad_;
+    std::map<std::uint16_t, std::string> busy_;
+};
+
+} // namespace mmsd::haproxy
