@@ -18,6 +18,8 @@ namespace mmsd::supervisor {
 namespace {
 
 constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
+/** Octets of datagrams that wait while their server is restarted: some ten thousand queries. */
+constexpr int kUdpQueue = 8 << 20;
 
 UniqueFd openListener(const ListenEndpoint& wanted) {
     sockaddr_storage address{};
@@ -27,12 +29,19 @@ UniqueFd openListener(const ListenEndpoint& wanted) {
         return ::setsockopt(fd, level, option, &on, sizeof on) == 0;
     };
 
-    UniqueFd fd{::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-    if (fd.isDefined() && turnOn(fd.get(), SOL_SOCKET, SO_REUSEADDR) &&
+    const bool isUdp = wanted.role.ends_with("-udp");
+    const int type = isUdp ? SOCK_DGRAM : SOCK_STREAM;
+    UniqueFd fd{::socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+    // On UDP, SO_REUSEADDR would let two servers share the port.
+    if (fd.isDefined() && (isUdp || turnOn(fd.get(), SOL_SOCKET, SO_REUSEADDR)) &&
         (!wanted.endpoint.address.isV6() || turnOn(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
         ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
-        ::listen(fd.get(), SOMAXCONN) == 0)
+        (isUdp || ::listen(fd.get(), SOMAXCONN) == 0)) {
+        // Without root the system's default has to do.
+        if (isUdp)
+            ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kUdpQueue, sizeof kUdpQueue);
         return fd;
+    }
     const int error = errno;
     std::string text = "cannot listen on " + wanted.endpoint.toString() + " (" + wanted.role +
                        "): " + std::strerror(error);

@@ -10,7 +10,8 @@
 
 namespace mmsd::supervisor {
 
-/** Owns bound, listening TCP sockets. Runs in the supervisor, which never accepts. */
+/** Owns bound sockets: TCP, listening, or UDP for a role that ends with "-udp". Runs in the
+ *  supervisor, which never accepts or reads. */
 class ListenSockets {
 public:
     /** Binds what @p wanted has and *this has not; *this stays as it is.

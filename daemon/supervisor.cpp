@@ -3,9 +3,11 @@
 #include "daemon/supervisor.h"
 
 #include "common/log.h"
+#include "common/sys_error.h"
 #include "daemon/options.h"
 #include "protocol/limits.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -68,6 +70,13 @@ void Supervisor::prepareDirectories(const std::vector<ProcessPlan>& plans) const
                                     plan.identity);
 }
 
+Supervisor::SocketStore Supervisor::makeSocketStore() {
+    std::array<int, 2> fds{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()) != 0)
+        throwErrno("socketpair");
+    return {UniqueFd{fds[0]}, UniqueFd{fds[1]}};
+}
+
 WorkerProcess::Owner::Start Supervisor::prepareStart(const WorkerProcess& process) {
     const WorkerSpec& spec = process.spec();
     const ProcessPlan& plan = *std::ranges::find(plans_, &spec, &ProcessPlan::spec);
@@ -88,10 +97,19 @@ WorkerProcess::Owner::Start Supervisor::prepareStart(const WorkerProcess& proces
                    .logLevel = settings_.logLevel(),
                    .lastGeneration = relay_.generation(),
                    .sockets = {}};
-    std::uint8_t fd = protocol::kFirstSocketFd;
-    for (const ListenEndpoint& listener : plan.listeners) {
-        start.plan.sockets.push_back(listeners_.fd(listener.role));
-        start.hello.sockets.push_back({fd++, listener.role});
+    int fd = protocol::kFirstSocketFd;
+    const auto pass = [&](int socket, std::string role) {
+        start.plan.sockets.push_back(socket);
+        start.hello.sockets.push_back({static_cast<std::uint8_t>(fd++), std::move(role)});
+    };
+    for (const ListenEndpoint& listener : plan.listeners)
+        pass(listeners_.fd(listener.role), listener.role);
+    if (spec.keepsSockets) {
+        SocketStore& store = stores_[&spec];
+        if (!store.in.isDefined())
+            store = makeSocketStore();
+        pass(store.in.get(), std::string{spec.userSuffix} + "-in-store");
+        pass(store.out.get(), std::string{spec.userSuffix} + "-out-store");
     }
     return start;
 }
@@ -183,12 +201,14 @@ void Supervisor::apply(protocol::Settings settings) {
     configureLog(logConfig(settings_));
     for (std::size_t i = 0; i < plans_.size(); ++i) {
         WorkerProcess& process = processes_[i];
-        if (!plans_[i].isEnabled)
+        if (!plans_[i].isEnabled) {
             process.stop();
-        else if (!plans[i].isEnabled || needsRestart(plans[i], plans_[i]))
+            stores_.erase(&process.spec());
+        } else if (!plans[i].isEnabled || needsRestart(plans[i], plans_[i])) {
             process.start();
-        else if (isLevelNew)
+        } else if (isLevelNew) {
             process.send(MessageType::SetLogLevel, protocol::encodeLogLevel(settings_.logLevel()));
+        }
     }
 }
 

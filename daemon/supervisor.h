@@ -7,6 +7,7 @@
 #include "common/sd_notify.h"
 #include "common/signal_event.h"
 #include "common/timer.h"
+#include "common/unique_fd.h"
 #include "daemon/listen_sockets.h"
 #include "daemon/process_plan.h"
 #include "daemon/run_state_dir.h"
@@ -16,6 +17,7 @@
 #include "protocol/settings.h"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -38,12 +40,20 @@ public:
     [[nodiscard]] ExitCode run();
 
 private:
+    /** A queue of descriptors in flight (SCM_RIGHTS), in which a worker leaves its sockets for its
+     *  successor: bound, and receiving, while there is no worker. Nothing is read from it here. */
+    struct SocketStore {
+        UniqueFd in;
+        UniqueFd out;
+    };
+
     Start prepareStart(const WorkerProcess& process) override;
     void onReady(WorkerProcess& process) override;
     void onSourceFrame(const protocol::FrameView& frame) override;
     bool mayRestart(const WorkerProcess& process, const ProcessEnd& end) override;
     void onChange(WorkerProcess& process) override;
 
+    [[nodiscard]] static SocketStore makeSocketStore();
     void prepareDirectories(const std::vector<ProcessPlan>& plans) const;
     void reload();
     [[nodiscard]] protocol::Settings readSettingsAgain() const;
@@ -66,6 +76,7 @@ private:
     std::vector<ProcessPlan> plans_; ///< in the order of the table, like processes_
     RunStateDir runState_;
     ListenSockets listeners_;
+    std::map<const WorkerSpec*, SocketStore> stores_;
     SnapshotRelay relay_;
     protocol::SourceStatus source_;
     std::deque<WorkerProcess> processes_;

@@ -69,8 +69,12 @@ void WorkerProcess::stop() {
 }
 
 void WorkerProcess::terminate() {
-    send(MessageType::Shutdown);
-    signal(SIGTERM);
+    // Shutdown is for good; a process that is replaced hears of it by signal only, like from an
+    // operator, and leaves running what its successor takes over.
+    if (isWanted_)
+        signal(SIGTERM);
+    else
+        send(MessageType::Shutdown);
     timer_->start(spec_.isSource ? context_.timing.sourceGrace : context_.timing.workerGrace);
     enter(Phase::Stopping);
 }

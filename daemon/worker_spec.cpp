@@ -2,6 +2,8 @@
 // The rows of the table of processes.
 #include "daemon/worker_spec.h"
 
+#include <linux/capability.h>
+
 #include <array>
 
 namespace mmsd::supervisor {
@@ -9,6 +11,8 @@ namespace mmsd::supervisor {
 namespace {
 
 constexpr std::array kApiSockets{SocketSpec{"api-tcp", "bind-ip", "api-port"}};
+constexpr std::array kDnsSockets{SocketSpec{"dns-udp", "bind-ip", "dns-port"},
+                                 SocketSpec{"dns-tcp", "bind-ip", "dns-port"}};
 
 constexpr std::array kTable{
     WorkerSpec{
@@ -36,6 +40,33 @@ constexpr std::array kTable{
         .settings = protocol::kForApi,
         .sockets = kApiSockets,
         .receivesProcessStatus = true,
+    },
+    WorkerSpec{
+        .name = "haproxy-manager",
+        .executable = "mmsd-haproxy-manager",
+        .userSuffix = "haproxy",
+        .settings = protocol::kForHaproxy,
+        .enabledBy = "enable-tcp",
+        .keptCapability = CAP_NET_BIND_SERVICE,
+        .stateDirectory = "haproxy",
+        .stateDirectoryMode = 0700,
+    },
+    WorkerSpec{
+        .name = "dns-server",
+        .executable = "mmsd-dns-server",
+        .userSuffix = "dns",
+        .settings = protocol::kForDns,
+        .enabledBy = "enable-dns",
+        .sockets = kDnsSockets,
+    },
+    WorkerSpec{
+        .name = "udp-balancer",
+        .executable = "mmsd-udp-balancer",
+        .userSuffix = "udp",
+        .settings = protocol::kForUdp,
+        .enabledBy = "enable-udp",
+        .keptCapability = CAP_NET_BIND_SERVICE,
+        .keepsSockets = true,
     },
 };
 

@@ -11,9 +11,9 @@
 
 namespace mmsd::supervisor {
 
-/** A TCP listener that the supervisor binds and a process inherits. */
+/** A socket that the supervisor binds and a process inherits. */
 struct SocketSpec {
-    const char* role; ///< as told in Hello
+    const char* role; ///< as told in Hello; "…-tcp" or "…-udp"
     const char* addressSetting;
     const char* portSetting;
 };
@@ -29,6 +29,7 @@ struct WorkerSpec {
     std::optional<int> keptCapability{};  ///< CAP_* number
     const char* stateDirectory = nullptr; ///< below --run-state-dir, owned by its user; null = none
     mode_t stateDirectoryMode = 0;
+    bool keepsSockets = false;          ///< leaves its sockets to its successor (see SocketStore)
     bool isSource = false;              ///< sends snapshots (the watcher) instead of taking them
     bool receivesProcessStatus = false; ///< is told how all processes are
 };

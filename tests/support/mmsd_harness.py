@@ -25,6 +25,12 @@ PROCESSES = {
     "confd-writer": ("confd", "workers/confd-writer/mmsd-confd-writer"),
     "api-server": ("api", "workers/api-server/mmsd-api-server"),
 }
+# Workers that the tests of everything else switch off.
+OPTIONAL_PROCESSES = {
+    "haproxy-manager": ("haproxy", "workers/haproxy-manager/mmsd-haproxy-manager"),
+    "dns-server": ("dns", "workers/dns-server/mmsd-dns-server"),
+    "udp-balancer": ("udp", "workers/udp-balancer/mmsd-udp-balancer"),
+}
 _SUPERVISOR = "daemon/mmsd"
 _USER_SUFFIXES = ("watcher", "haproxy", "confd", "dns", "api", "udp")
 _USER_PREFIX = "mmsd-"
@@ -40,7 +46,8 @@ def stage_executables(build: pathlib.Path) -> pathlib.Path:
     """Copies the executables to where every user can reach them. The caller removes the folder."""
     staged = pathlib.Path(tempfile.mkdtemp(prefix="mmsd-bin-"))
     staged.chmod(0o755)
-    for path in (_SUPERVISOR, *(path for _, path in PROCESSES.values())):
+    every = {**PROCESSES, **OPTIONAL_PROCESSES}
+    for path in (_SUPERVISOR, *(path for _, path in every.values())):
         target = staged / pathlib.Path(path).name
         shutil.copyfile(build / path, target)
         target.chmod(0o755)
@@ -234,7 +241,7 @@ class Mmsd:
 
     def signal(self, name: str, number: int) -> int:
         """Sends a signal to a process by name ("mmsd" = supervisor). @return its pid"""
-        pid = self.pids()[name]
+        pid = self.process.pid if name == "mmsd" else self.pid(name)
         os.kill(pid, number)
         return pid
 

@@ -62,6 +62,14 @@ TEST_CASE("listen sockets: IPv6 is IPv6 only", "[daemon]") {
     CHECK(option(sockets.fd("api-tcp"), IPPROTO_IPV6, IPV6_V6ONLY) == 1);
 }
 
+TEST_CASE("listen sockets: a UDP role is a datagram socket, alone on its port", "[daemon]") {
+    const ListenSockets sockets = opened({endpoint("dns-udp", "127.0.0.1", 0)});
+    const int fd = sockets.fd("dns-udp");
+    CHECK(option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM);
+    CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+    CHECK_THROWS_AS(opened({{"dns-udp", boundTo(fd)}}), StartError);
+}
+
 TEST_CASE("listen sockets: an address in use is named", "[daemon]") {
     const ListenSockets first = opened({endpoint("api-tcp", "127.0.0.1", 0)});
     const InetEndpoint taken = boundTo(first.fd("api-tcp"));
