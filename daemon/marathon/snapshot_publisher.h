@@ -65,7 +65,7 @@ private:
     Outlet& outlet_;
     StateFile* file_;
     std::uint64_t generation_;
-    bool isForced_ = false; ///< the supervisor's state is not the one that we compare with
+    bool isForced_ = true; ///< the supervisor has no state, or not the one that we compare with
     std::map<std::string, Entry> current_;
     std::map<std::string, std::optional<Entry>> next_; ///< nothing = removed
     std::map<std::string, std::vector<protocol::Problem>> refusals_;

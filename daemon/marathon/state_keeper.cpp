@@ -77,7 +77,9 @@ void StateKeeper::changed(const Cause& cause) {
 }
 
 void StateKeeper::publish() {
-    if (!cause_)
+    // Single apps on top of nothing would be published as if they were all that there is.
+    const bool hasBase = confirmedAt_ || publisher_.bytes() > 0;
+    if (!cause_ || !hasBase)
         return;
     if (publisher_.isBusy()) {
         publishTimer_->start(kBusyInterval);

@@ -73,21 +73,37 @@ TEST_CASE("state_keeper: publishes only what differs, with rising generations",
 TEST_CASE("state_keeper: an empty cluster is a state, too", "[marathon][keeper]") {
     Scene scene;
     scene.full({});
-    CHECK(scene.sent() == 0); // nothing differs from nothing
+    REQUIRE(scene.sent() == 1); // whoever waits for a first state must get one
+    CHECK(scene.last().apps.empty());
     CHECK(scene.keeper.confirmedAt());
+    scene.full({});
+    CHECK(scene.sent() == 1);
     scene.full({appJson("/a", 1)});
     scene.full({});
-    REQUIRE(scene.sent() == 2);
+    REQUIRE(scene.sent() == 3);
     CHECK(scene.last().apps.empty());
+}
+
+TEST_CASE("state_keeper: nothing is published before everything is known once",
+          "[marathon][keeper]") {
+    Scene scene;
+    scene.keeper.takeApp(1, parseApp(appJson("/a", 1)), Cause{"event", 5});
+    scene.timers.advance(seconds{1});
+    CHECK(scene.sent() == 0);
+    scene.number = 1;
+    scene.full({appJson("/a", 1), appJson("/b", 1)});
+    REQUIRE(scene.sent() == 1);
+    CHECK(scene.last().apps.size() == 2);
 }
 
 TEST_CASE("state_keeper: answers of one round go out together", "[marathon][keeper]") {
     Scene scene;
-    scene.keeper.takeApp(1, parseApp(appJson("/a", 1)), Cause{"first", 5});
-    scene.keeper.takeApp(2, parseApp(appJson("/b", 1)), Cause{"second", 6});
-    CHECK(scene.sent() == 0);
+    scene.full({});
+    scene.keeper.takeApp(2, parseApp(appJson("/a", 1)), Cause{"first", 5});
+    scene.keeper.takeApp(3, parseApp(appJson("/b", 1)), Cause{"second", 6});
+    CHECK(scene.sent() == 1);
     scene.timers.advance(milliseconds{0});
-    REQUIRE(scene.sent() == 1);
+    REQUIRE(scene.sent() == 2);
     CHECK(scene.last().apps.size() == 2);
     CHECK(scene.last().begin.cause == "first");
     CHECK(scene.last().begin.observedAtUs == 5);
