@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+# HAProxy processes that change hands: taken over, replaced, lost and found.
+"""Exactly one HAProxy serves, whatever became of the manager before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+
+import pytest
+
+from haproxy_fixtures import backends, executable, make_folder  # noqa: F401
+from haproxy_worker import HaproxyFolder, get, serves, tcp_app
+from waiting import free_port, wait_for
+
+
+def test_a_hung_haproxy_is_replaced(make_folder, backends):
+    """A new manager finds one that does not answer: it starts another and ends that one."""
+    haproxy = make_folder()
+    haproxy.start()
+    app = tcp_app("/a", free_port(), backends.http, proto="http")
+    haproxy.apply([app])
+    (hung,) = haproxy.haproxy_pids()
+    haproxy.kill()
+    os.kill(hung, signal.SIGSTOP)
+    haproxy.start()
+    assert haproxy.apply([app])[0] == "applied"
+    wait_for("the hung one ended", lambda: hung not in haproxy.haproxy_pids())
+    assert serves(app.ports[0].service_port)
+
+
+def test_a_haproxy_without_its_socket_is_no_companion(make_folder, backends):
+    """Somebody removed the socket: never two that serve."""
+    haproxy = make_folder()
+    haproxy.start()
+    app = tcp_app("/a", free_port(), backends.http, proto="http")
+    haproxy.apply([app])
+    (stray,) = haproxy.haproxy_pids()
+    haproxy.kill()
+    for path in haproxy.folder.glob("*.sock"):
+        path.unlink()
+    haproxy.start()
+    assert haproxy.apply([app])[0] == "applied"
+    wait_for("the stray ended", lambda: stray not in haproxy.haproxy_pids())
+    assert serves(app.ports[0].service_port)
+    assert len(haproxy.haproxy_pids()) == 1
+
+
+def test_a_changed_file_or_server_is_noticed_at_take_over(make_folder, backends):
+    """What runs and what is on disk differ: one reload makes it sure."""
+    haproxy = make_folder()
+    haproxy.start()
+    app = tcp_app("/a", free_port(), backends.http[:1], proto="http")
+    haproxy.apply([app])
+    haproxy.kill()
+    haproxy.ask(f"set server b_a_0/127.0.0.1:{backends.http[0]} addr 127.0.0.1 port 1")
+    haproxy.start()
+    assert haproxy.apply([app])[0] == "applied"
+    assert haproxy.metric("reloads_total") == 1
+    assert get(app.ports[0].service_port) == (200, str(backends.http[0])), haproxy.worker.log
+
+
+def test_a_manager_ended_during_a_start_leaves_one_process(make_folder, backends):
+    """SIGKILL in the middle of reloads."""
+    haproxy = make_folder()
+    haproxy.start()
+    first = tcp_app("/a", free_port(), backends.http, proto="http")
+    haproxy.apply([first])
+    for i in range(5):
+        second = tcp_app(f"/b{i}", free_port(), backends.http, proto="http")
+        haproxy.worker.offer([first, second])
+        wait_for("a second process", lambda: len(haproxy.haproxy_pids()) > 1, pause=0.001)
+        haproxy.kill()
+        haproxy.start()
+        haproxy.apply([first, second])
+        assert serves(first.ports[0].service_port)
+        wait_for("one process", lambda: len(haproxy.haproxy_pids()) == 1)
+
+
+def test_a_port_lost_in_a_crash_costs_only_itself(make_folder, backends):
+    """HAProxy dies and somebody else takes one of its ports before it is back."""
+    haproxy = make_folder()
+    slow = haproxy.program(
+        "slow",
+        f"""#!/bin/sh
+[ "$1" = -db ] && sleep 0.5
+exec {shutil.which("haproxy")} "$@"
+""",
+    )
+    haproxy.start(f"--haproxy-bin={slow}")
+    apps = [tcp_app(f"/a{i}", free_port(), backends.http, proto="http") for i in range(3)]
+    haproxy.apply(apps)
+    lost = apps[0].ports[0].service_port
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        os.kill(haproxy.haproxy_pids()[0], signal.SIGKILL)
+
+        def steal() -> bool:
+            with contextlib.suppress(OSError):
+                thief.bind(("127.0.0.1", lost))
+                thief.listen()
+                return True
+            return False
+
+        wait_for("stolen", steal)
+        wait_for("others served", lambda: all(serves(a.ports[0].service_port) for a in apps[1:]))
+    wait_for("served again", lambda: serves(lost))
+
+
+def test_a_foreign_folder_is_refused(executable):
+    """Whoever can write to the folder decides what HAProxy does."""
+    if os.getuid() != 0:
+        pytest.skip("needs root")
+    with HaproxyFolder(executable) as haproxy:
+        os.chown(haproxy.folder, 0, 0)
+        haproxy.folder.chmod(0o755)
+        haproxy.launch()
+        assert haproxy.worker.process.wait(15) == 77
+        assert "writable by nobody else" in haproxy.worker.log
+        haproxy.worker.stop()
+        haproxy.worker = None
+
+
+def test_states_of_servers_survive_reloads(make_folder, backends):
+    """A server that is down stays down in the next process."""
+    haproxy = make_folder()
+    haproxy.start()
+    dead = free_port()
+    app = tcp_app("/a", free_port(), [*backends.http, dead], proto="http")
+    haproxy.apply([app])
+
+    def state() -> str:
+        line = next(
+            line for line in haproxy.ask("show servers state b_a_0").splitlines()
+            if f":{dead} " in line
+        )
+        return line.split()[5]
+
+    wait_for("seen as down", lambda: state() == "0", timeout=40)
+    haproxy.apply([app, tcp_app("/b", free_port(), backends.http)])
+    assert haproxy.metric("reloads_total") == 1
+    assert state() == "0"
+
+
+def test_without_socket_hand_over(make_folder, backends):
+    """--haproxy-enable-reuse-socket=false still replaces one by the other."""
+    haproxy = make_folder("--haproxy-enable-reuse-socket=false")
+    haproxy.start()
+    first = tcp_app("/a", free_port(), backends.http, proto="http")
+    haproxy.apply([first])
+    second = tcp_app("/b", free_port(), backends.http, proto="http")
+    assert haproxy.apply([first, second])[0] == "applied"
+    assert serves(first.ports[0].service_port) and serves(second.ports[0].service_port)
+    wait_for("one process", lambda: len(haproxy.haproxy_pids()) == 1)
