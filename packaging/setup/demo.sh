@@ -21,12 +21,16 @@ executables=(
     daemon/marathon/mmsd-marathon-watcher
     workers/confd-writer/mmsd-confd-writer
     workers/api-server/mmsd-api-server
+    workers/haproxy-manager/mmsd-haproxy-manager
+    workers/dns-server/mmsd-dns-server
+    workers/udp-balancer/mmsd-udp-balancer
 )
-folder='' marathon_pid='' mmsd_pid=''
+folder='' marathon_pid='' mmsd_pid='' instance_pids=()
 
 stop_all() {
     [[ -z $mmsd_pid ]] || { as_root kill "$mmsd_pid" && wait "$mmsd_pid"; } 2>/dev/null || true
     [[ -z $marathon_pid ]] || { kill "$marathon_pid" && wait "$marathon_pid"; } 2>/dev/null || true
+    [[ ${#instance_pids[@]} -eq 0 ]] || kill "${instance_pids[@]}" 2>/dev/null || true
     [[ -z $folder ]] || as_root rm -rf "$folder"
 }
 
@@ -52,6 +56,44 @@ with socket.socket() as s:
 marathon() {
     printf '\n$ marathon %s %s\n' "$1" "$2"
     curl -fsS -o /dev/null -d "$2" "$marathon_url/_control/$1"
+}
+
+# serve_instance ADDRESS PORT: a web server that answers with its address
+serve_instance() {
+    /usr/bin/python3 -c 'import http.server, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello from %s:%s\n" % tuple(a.encode() for a in sys.argv[1:]))
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Answer).serve_forever()' "$1" "$2" \
+        >>"$folder/instances.log" 2>&1 &
+    instance_pids+=($!)
+}
+
+# start_instances: a web server for each instance of /shop/web that has none yet
+start_instances() {
+    local endpoint
+    while read -r endpoint; do
+        curl -s -o /dev/null "http://$endpoint/" || serve_instance "${endpoint%:*}" "${endpoint##*:}"
+    done < <(curl -fsS "$api_url/v1/instances/shop/web")
+}
+
+is_balanced() { curl -fsS "http://127.0.0.1:$service_port/"; }
+
+show_balancing() {
+    local i
+    say "HAProxy shares requests among them, by port and by name"
+    for i in 1 2 3; do show curl -s "http://127.0.0.1:$service_port/"; done
+    show curl -s -H "Host: shop.example" "http://127.0.0.1:$gateway_port/"
+}
+
+show_dns() {
+    say "DNS tells the same"
+    show dig +noall +answer @127.0.0.1 -p "$dns_port" web.shop.mmsd A
+    show dig +noall +answer +additional @127.0.0.1 -p "$dns_port" _0._tcp.web.shop.mmsd SRV
 }
 
 is_answering() { curl -fsS "$api_url/v1/apps"; }
@@ -90,7 +132,7 @@ start_marathon() {
     until_true "the simulated Marathon's start" grep -q listening "$folder/marathon.log"
     marathon_url=$(sed -n 's/^listening //p' "$folder/marathon.log")
     say "A simulated Marathon 1.8 listens on $marathon_url"
-    marathon add_app '{"app_id":"/shop/web","instances":3,"ports":2,"network":"bridge","health_checks":1,"labels":{"proto":"http"}}'
+    marathon add_app '{"app_id":"/shop/web","instances":3,"ports":2,"network":"bridge","health_checks":1,"labels":{"proto":"http","lb-vhost":"shop.example"}}'
     marathon add_app '{"app_id":"/shop/db","instances":1,"labels":{"proto":"redis"}}'
 }
 
@@ -101,11 +143,13 @@ start_mmsd() {
     for program in "${executables[@]}"; do
         install -m 755 "$build_root/$program" "$folder/bin/"
     done
-    api_port=$(free_port)
+    api_port=$(free_port) dns_port=$(free_port) gateway_port=$(free_port)
     api_url=http://127.0.0.1:$api_port
     mmsd=("$folder/bin/mmsd" "--marathon-url=$marathon_url" "--run-state-dir=$folder/run"
         "--worker-dir=$folder/bin" --bind-ip=127.0.0.1 "--api-port=$api_port"
-        --enable-tcp=false --enable-udp=false)
+        --enable-dns "--dns-port=$dns_port" "--haproxy-port=$(free_port)" --enable-gateway
+        --gateway-bind=127.0.0.1 "--gateway-port-http=$gateway_port"
+        "--gateway-port-https=$(free_port)")
     say "Starting mmsd as root"
     printf '$ %s\n' "${mmsd[*]}"
     # exec: the pid to end later is that of mmsd, or of sudo, which passes signals on.
@@ -114,12 +158,15 @@ start_mmsd() {
     mmsd_pid=$!
     until_true "mmsd's first state" is_answering
     until_true "the files" has_instances /shop/web 3
+    service_port=$(curl -fsS "$api_url/v1/service_ports/shop/web" | head -1)
+    start_instances
+    until_true "HAProxy's service" is_balanced
     cat "$folder/mmsd.log"
 }
 
 show_processes() {
     say "Each process has a user of its own"
-    show ps -o user:14,pid,ppid,args -p "$(pgrep -d, -f "^$folder/bin/")"
+    show ps -o user:14,pid,ppid,args -p "$(pgrep -d, -f "^$folder/bin/|^/[^ ]*haproxy -db .*$folder")"
     printf '\n'
     local file
     for file in "$folder"/run/pids/*.pid; do
@@ -147,6 +194,7 @@ show_changes() {
     say "Five instances instead of three"
     marathon scale '{"app_id":"/shop/web","instances":5}'
     until_true "the change" has_instances /shop/web 5
+    start_instances
     show cat "$folder/run/confd/shop.web.instances"
     show curl -s "$api_url/v1/instances/shop/web?portIndex=1"
 
@@ -181,6 +229,8 @@ chmod 755 "$folder"
 start_marathon
 start_mmsd
 show_state
+show_balancing
+show_dns
 show_processes
 show_changes
 
@@ -188,6 +238,8 @@ say "mmsd keeps running"
 cat <<END
 files      $folder/run/confd
 API        $api_url/v1/apps  /v1/instances/shop/web  /v1/status
+HAProxy    curl http://127.0.0.1:$service_port/   configuration: $folder/run/haproxy/haproxy.cfg
+DNS        dig @127.0.0.1 -p $dns_port web.shop.mmsd SRV
 log        $folder/mmsd.log
 change it  curl -d '{"app_id":"/shop/web","instances":9}' $marathon_url/_control/scale
 END
