@@ -4,6 +4,7 @@
 
 #include "common/text.h"
 
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@ namespace mmsd {
 
 namespace {
 
-constexpr std::size_t kLineLimit = 8192; // octets of a line, so that a pipe takes it in one piece
+constexpr std::size_t kLineLimit = 4096; // octets of a line: PIPE_BUF, taken by a pipe in one piece
 constexpr std::size_t kPartLimit = 1024; // octets of the message and of each value
 constexpr std::size_t kReserve = 32;     // octets for the mark of a truncated line and its end
 
@@ -58,6 +59,14 @@ std::string textField(const LogField& field) {
 std::string jsonField(std::string_view key, std::string_view value, bool isBare) {
     std::string text = ",\"" + escapeJson(key) + "\":";
     return isBare ? text.append(value) : text + '"' + escapeJson(value, kPartLimit) + '"';
+}
+
+/** Losing a line is better than waiting for a reader of stderr, which all processes share: one
+ *  that stalls must not stop them. O_NONBLOCK would be shared, too, so readiness is asked for. */
+void writeLine(std::string_view line) noexcept {
+    pollfd out{STDERR_FILENO, POLLOUT, 0};
+    if (::poll(&out, 1, 0) == 1) [[maybe_unused]]
+        const ssize_t count = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
 } // namespace
@@ -122,8 +131,7 @@ void log(LogLevel level, std::string_view message,
     try {
         const std::string line =
             formatLogLine(currentConfig, std::chrono::system_clock::now(), level, message, fields);
-        // Losing a line is better than waiting for a reader of stderr.
-        [[maybe_unused]] const ssize_t count = ::write(STDERR_FILENO, line.data(), line.size());
+        writeLine(line);
     } catch (...) {
         // Out of memory: there is nobody left to tell.
     }

@@ -2,6 +2,7 @@
 // Binding and keeping listeners.
 #include "daemon/listen_sockets.h"
 
+#include "common/sys_error.h"
 #include "daemon/start_error.h"
 
 #include <netinet/in.h>
@@ -72,6 +73,13 @@ int ListenSockets::fd(std::string_view role) const {
         if (listener.endpoint.role == role)
             return listener.fd.get();
     throw std::out_of_range{"no listener for " + std::string{role}};
+}
+
+int ListenSockets::revived(std::string_view role) const {
+    const int socket = fd(role);
+    if (role.ends_with("-tcp") && ::listen(socket, SOMAXCONN) != 0)
+        throwErrno("listen for " + std::string{role});
+    return socket;
 }
 
 } // namespace mmsd::supervisor

@@ -24,6 +24,9 @@ public:
 
     /** Borrowed; the role must be open. */
     [[nodiscard]] int fd(std::string_view role) const;
+    /** The same for a process that is started: listening again, as its predecessor may have shut
+     *  the shared socket down. */
+    [[nodiscard]] int revived(std::string_view role) const;
 
 private:
     struct Listener {

@@ -6,6 +6,8 @@
 #include "common/sys_error.h"
 
 #include <cerrno>
+#include <iterator>
+#include <string>
 
 namespace mmsd::supervisor {
 
@@ -23,6 +25,35 @@ void readConfigFile(protocol::Settings& settings) {
             return;
         throw protocol::ConfigurationError{std::string{"--config: cannot "} + error.what()};
     }
+}
+
+/** Two listeners of our own on one port would fail late, or share the traffic in silence. */
+void checkOwnPorts(const protocol::Settings& settings) {
+    struct Own {
+        const char* enabledBy;
+        const char* address;
+        const char* port;
+    };
+    constexpr Own kOwn[] = {
+        {nullptr, "bind-ip", "api-port"},
+        {"enable-dns", "bind-ip", "dns-port"},
+        {"enable-tcp", "haproxy-stats-bind", "haproxy-port"},
+        {"enable-gateway", "gateway-bind", "gateway-port-http"},
+        {"enable-gateway", "gateway-bind", "gateway-port-https"},
+    };
+    const auto isOn = [&](const Own& own) {
+        return own.enabledBy == nullptr || settings.flag(own.enabledBy);
+    };
+    const auto overlap = [](const IpAddress& a, const IpAddress& b) {
+        return a == b || a == IpAddress{} || b == IpAddress{};
+    };
+    for (const Own& a : kOwn)
+        for (const Own* b = &a + 1; b != std::end(kOwn); ++b)
+            if (isOn(a) && isOn(*b) && settings.port(a.port) == settings.port(b->port) &&
+                overlap(settings.address(a.address), settings.address(b->address)))
+                throw protocol::UsageError{std::string{"--"} + b->port + ": " +
+                                           std::to_string(settings.port(b->port)) + " is --" +
+                                           a.port + ", too; expected another port"};
 }
 
 } // namespace
@@ -50,6 +81,7 @@ Options readOptions(std::span<const char* const> argv, const std::vector<std::st
             throw protocol::UsageError{error.what()};
         throw;
     }
+    checkOwnPorts(settings);
     return options;
 }
 

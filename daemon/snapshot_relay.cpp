@@ -5,6 +5,8 @@
 #include "protocol/limits.h"
 #include "protocol/protocol_error.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -12,6 +14,15 @@ namespace mmsd::supervisor {
 
 using protocol::MessageType;
 using protocol::ProtocolError;
+
+namespace {
+
+/** Octets: what 10 000 apps with 10 instances each need. */
+constexpr std::uint64_t kMostReserved = 32u << 20;
+/** A watcher that jumps further ahead would leave no numbers for its successors. */
+constexpr std::uint64_t kMostSkipped = std::uint64_t{1} << 32;
+
+} // namespace
 
 bool SnapshotRelay::take(const protocol::FrameView& frame) {
     try {
@@ -32,14 +43,16 @@ bool SnapshotRelay::take(const protocol::FrameView& frame) {
 }
 
 void SnapshotRelay::begin(const protocol::FrameView& frame) {
-    if (frame.header.generation <= generation_)
+    if (frame.header.generation <= generation_ ||
+        frame.header.generation - generation_ > kMostSkipped)
         throw ProtocolError{"snapshot " + std::to_string(frame.header.generation) +
                             " does not follow " + std::to_string(generation_)};
     pending_ = Transaction{.begin = protocol::decodeSnapshotBegin(frame.payload)};
-    // Apps have one frame each, and most of them one more for their instances.
-    pending_->frames.reserve(pending_->begin.payloadBytes +
-                             (pending_->begin.appCount + 1) * 2 * protocol::kHeaderSize +
-                             2 * protocol::kMaxStatusText);
+    // A hint only: what is announced may never come. Apps have one frame each, and most of them
+    // one more for their instances.
+    pending_->frames.reserve(
+        std::min(kMostReserved, pending_->begin.payloadBytes +
+                                    (pending_->begin.appCount + 1) * 2 * protocol::kHeaderSize));
 }
 
 void SnapshotRelay::append(const protocol::FrameView& frame) {

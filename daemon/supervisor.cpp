@@ -103,7 +103,7 @@ WorkerProcess::Owner::Start Supervisor::prepareStart(const WorkerProcess& proces
         start.hello.sockets.push_back({static_cast<std::uint8_t>(fd++), std::move(role)});
     };
     for (const ListenEndpoint& listener : plan.listeners)
-        pass(listeners_.fd(listener.role), listener.role);
+        pass(listeners_.revived(listener.role), listener.role);
     if (spec.keepsSockets) {
         SocketStore& store = stores_[&spec];
         if (!store.in.isDefined())
@@ -118,9 +118,10 @@ void Supervisor::onReady(WorkerProcess& process) {
     if (process.spec().receivesProcessStatus)
         for (WorkerProcess& each : processes_)
             each.markStatus(true);
-    isStarting_ = isStarting_ && !std::ranges::all_of(processes_, [](const WorkerProcess& each) {
-                      return each.hasBeenReady() || !each.isWanted();
-                  });
+    if (std::ranges::all_of(processes_, [](const WorkerProcess& each) {
+            return each.hasBeenReady() || !each.isWanted();
+        }))
+        isStarting_ = false;
 }
 
 void Supervisor::onSourceFrame(const protocol::FrameView& frame) {
@@ -165,7 +166,7 @@ void Supervisor::reload() {
     try {
         apply(readSettingsAgain());
         logInfo("configuration read again");
-    } catch (const std::runtime_error& error) {
+    } catch (const std::exception& error) {
         logError("configuration not changed", {{"reason", error.what()}});
     }
     for (WorkerProcess& process : processes_)
@@ -198,6 +199,8 @@ void Supervisor::apply(protocol::Settings settings) {
     listeners_.adopt(std::move(opened), wanted);
     settings_ = std::move(settings);
     plans_.swap(plans);
+    // What is enabled from now on must not end what runs already.
+    isStarting_ = false;
     configureLog(logConfig(settings_));
     for (std::size_t i = 0; i < plans_.size(); ++i) {
         WorkerProcess& process = processes_[i];
@@ -268,6 +271,8 @@ protocol::ProcessStatus Supervisor::processStatus() const {
 }
 
 void Supervisor::tellServiceManager() {
+    if (isStopping_)
+        return;
     const protocol::ProcessStatus status = processStatus();
     const auto running = std::ranges::count(status.processes, protocol::Phase::Running,
                                             &protocol::ProcessInfo::phase);

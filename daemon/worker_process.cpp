@@ -60,6 +60,9 @@ void WorkerProcess::start() {
 
 void WorkerProcess::stop() {
     isWanted_ = false;
+    // Its last run has left something behind that only another run can end.
+    if (child_.pid == 0 && spec_.leavesProcesses && info_.phase == Phase::BackingOff)
+        launchNow();
     if (child_.pid != 0) {
         terminate();
         return;
@@ -119,8 +122,10 @@ void WorkerProcess::launchNow() {
             context_.loop, std::move(child_.channel),
             spec_.isSource ? protocol::Sender::Watcher : protocol::Sender::Worker, *this);
         channel_->send(MessageType::Hello, protocol::encode(start.hello));
-    } catch (const SysError& error) {
+    } catch (const std::exception& error) {
         kill();
+        if (child_.pid != 0)
+            ::waitpid(child_.pid, nullptr, 0); // killed: it ends now
         finish({.text = error.what()});
         return;
     }

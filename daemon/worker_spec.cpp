@@ -50,6 +50,7 @@ constexpr std::array kTable{
         .keptCapability = CAP_NET_BIND_SERVICE,
         .stateDirectory = "haproxy",
         .stateDirectoryMode = 0700,
+        .leavesProcesses = true,
     },
     WorkerSpec{
         .name = "dns-server",

@@ -30,6 +30,7 @@ struct WorkerSpec {
     const char* stateDirectory = nullptr; ///< below --run-state-dir, owned by its user; null = none
     mode_t stateDirectoryMode = 0;
     bool keepsSockets = false;          ///< leaves its sockets to its successor (see SocketStore)
+    bool leavesProcesses = false;       ///< what it started outlives it, unless told Shutdown
     bool isSource = false;              ///< sends snapshots (the watcher) instead of taking them
     bool receivesProcessStatus = false; ///< is told how all processes are
 };

@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <new>
 #include <utility>
 
 namespace mmsd::protocol {
@@ -114,6 +115,10 @@ void Channel::onReady(bool isReadable, bool isWritable) {
     } catch (const ProtocolError& error) {
         if (!lifetime.expired())
             fail(error.what());
+    } catch (const std::bad_alloc&) {
+        // A peer that makes us run out of memory ends like one that breaks the protocol.
+        if (!lifetime.expired())
+            fail("out of memory");
     }
 }
 

@@ -16,6 +16,8 @@ class DisappearanceGuard {
 public:
     static constexpr std::size_t kLeast = 20;
     static constexpr std::chrono::seconds kDelay{5};
+    /** Timers may fire this much early. */
+    static constexpr std::chrono::milliseconds kSlack{100};
 
     /** Judges the step from @p before to @p after serving instances.
      *  @return true if it has to be held back */
@@ -32,7 +34,7 @@ public:
     }
     /** Notes a whole answer to a full fetch. @param startedAt when that was sent */
     void confirm(TimePoint startedAt) noexcept {
-        isConfirmed_ = heldSince_ && startedAt - *heldSince_ >= kDelay;
+        isConfirmed_ = heldSince_ && startedAt - *heldSince_ >= kDelay - kSlack;
     }
     [[nodiscard]] bool isHolding() const noexcept { return heldSince_.has_value(); }
 

@@ -64,6 +64,14 @@ class Double:
         self._process.wait()
 
 
+def content_of(path: pathlib.Path) -> bytes | None:
+    """A file's content; None if there is no such file."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
 class Bench:
     """Changes the double and watches a running mmsd."""
 
@@ -99,9 +107,8 @@ class Bench:
         file_at = 0
         api_at = 0 if api else began
         while not (file_at and api_at):
-            if not file_at:
-                if is_file_right(path.read_bytes() if path.exists() else None):
-                    file_at = time.monotonic_ns()
+            if not file_at and is_file_right(content_of(path)):
+                file_at = time.monotonic_ns()
             if not api_at and self.instances(app_id) == api:
                 api_at = time.monotonic_ns()
             if not (file_at and api_at):

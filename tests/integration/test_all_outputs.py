@@ -185,3 +185,22 @@ def test_orderly_stop_ends_haproxy_too(running):
     _, mmsd = running
     assert mmsd.stop() == 0
     wait_for("HAProxy's end", lambda: not haproxies(mmsd))
+
+
+def test_a_signal_to_all_processes_at_once_ends_haproxy_too(running):
+    """As a service manager stops a service: each process hears of it, in any order."""
+    _, mmsd = running
+    for name in _EVERY:
+        os.kill(mmsd.pid(name), signal.SIGTERM)
+    assert mmsd.stop() == 0
+    wait_for("HAProxy's end", lambda: not haproxies(mmsd))
+
+
+def test_a_stop_while_the_manager_waits_for_its_restart_ends_haproxy_too(running):
+    _, mmsd = running
+    for _ in range(2):  # the second crash in a row is the first one with a wait
+        old = wait_for("the manager", lambda: mmsd.pid("haproxy-manager"))
+        os.kill(old, signal.SIGKILL)
+        wait_for("its end", lambda old=old: mmsd.pid("haproxy-manager") != old)
+    assert mmsd.stop() == 0
+    wait_for("HAProxy's end", lambda: not haproxies(mmsd))

@@ -11,16 +11,26 @@
 
 namespace mmsd::api {
 
+namespace {
+
+/** A successor's clients wait for the state that is on its way; without any they get a 503. */
+constexpr std::chrono::milliseconds kFirstStateLimit{500};
+
+} // namespace
+
 ApiServer::ApiServer(EventLoop& loop, TimerFactory& timers, UniqueFd listener,
                      std::size_t connectionLimit)
     : timers_{timers}, server_{loop, timers, std::move(listener), connectionLimit,
                                [this](const HttpRequest& request) {
                                    return answer(request, state_, now());
-                               }} {}
+                               }} {
+    server_.pause(kFirstStateLimit);
+}
 
 void ApiServer::apply(std::shared_ptr<const protocol::Snapshot> snapshot, worker::ApplyDone done) {
     state_.snapshot = std::move(snapshot);
     state_.appliedAt = now().monotonic;
+    server_.resume();
     done({});
 }
 

@@ -36,6 +36,18 @@ HttpServer::HttpServer(EventLoop& loop, TimerFactory& timers, UniqueFd listener,
 
 HttpServer::~HttpServer() = default;
 
+void HttpServer::pause(std::chrono::milliseconds limit) {
+    listenEvent_.cancel();
+    resumeTimer_->start(limit);
+}
+
+void HttpServer::resume() {
+    if (onDrained_)
+        return;
+    resumeTimer_->stop();
+    listenEvent_.watch(true, false);
+}
+
 void HttpServer::shutDown(std::function<void()> done) {
     onDrained_ = std::move(done);
     listenEvent_.cancel();

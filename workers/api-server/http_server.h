@@ -43,6 +43,9 @@ public:
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
+    /** Lets clients wait in the listener's queue until resume(), or for @p limit. */
+    void pause(std::chrono::milliseconds limit);
+    void resume();
     /** Accepts nobody any more (who waits in the queue is the successor's), finishes the requests
      *  under way, then calls @p done, at the latest after kDrainLimit. */
     void shutDown(std::function<void()> done);

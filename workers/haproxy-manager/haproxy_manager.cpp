@@ -19,6 +19,8 @@ using namespace std::chrono_literals;
 
 /** What somebody else has (a port) or broke (the disk) is tried again this often. */
 constexpr auto kRetryInterval = 2s;
+/** How long after a signal the supervisor may still say that the stop is for good. */
+constexpr auto kRetireNotice = 200ms;
 constexpr auto kFirstDeleteDelay = 500ms;
 constexpr auto kLongestDeleteDelay = 30s;
 /** A failed reload is tried again, at least this much later. */
@@ -46,6 +48,7 @@ HaproxyManager::HaproxyManager(const worker::WorkerContext& context, ManagerOpti
       work_{runWork()} {
     for (auto* const timer : {&reloadTimer_, &retryTimer_, &startTimer_, &deleteTimer_})
         *timer = context.timers.create([this] { wakeup_.set(); });
+    stopTimer_ = context.timers.create([this] { finishStop(); });
     work_.start();
     startTimer_->start(0ms); // from the loop: then the sandbox is up, and HAProxy inherits it
 }
@@ -67,13 +70,43 @@ void HaproxyManager::reapply(worker::ApplyDone done) {
 }
 
 void HaproxyManager::retire() {
-    work_ = {}; // a start under way would outlive this
-    processes_.stopAll();
+    isRetired_ = true;
+    if (stopped_)
+        finishStop();
 }
 
 void HaproxyManager::shutDown(std::function<void()> done) {
-    // HAProxy serves on, unless retired; the next manager takes it over.
-    done();
+    stopped_ = std::move(done);
+    // A signal to all processes arrives here before the supervisor says that it is for good.
+    if (isRetired_)
+        finishStop();
+    else
+        stopTimer_->start(kRetireNotice);
+}
+
+/** Without retire() HAProxy serves on; the next manager takes it over. */
+void HaproxyManager::finishStop() {
+    stopTimer_->stop();
+    if (isRetired_ && !isPrepared_) {
+        work_ = adoptAndStop();
+        work_.start();
+        return;
+    }
+    work_ = {}; // a start under way would outlive this
+    if (isRetired_)
+        processes_.stopAll();
+    stopped_();
+}
+
+/** Before the first snapshot nobody has looked yet for what a former manager left. */
+Task<> HaproxyManager::adoptAndStop() {
+    try {
+        co_await processes_.adopt();
+    } catch (const std::exception& error) {
+        logWarning("cannot look for a running HAProxy", {{"reason", error.what()}});
+    }
+    processes_.stopAll();
+    stopped_();
 }
 
 /** What leaves work() is a fault of this program: it ends the process by way of the loop. */
@@ -89,15 +122,14 @@ Task<> HaproxyManager::runWork() {
 
 Task<> HaproxyManager::work() {
     using protocol::ApplyResult;
-    bool isPrepared = false;
     for (;;) {
         co_await wakeup_;
         std::string failure;
         worker::ApplyDone done;
         try {
-            if (!isPrepared)
+            if (!isPrepared_)
                 co_await prepare();
-            isPrepared = true;
+            isPrepared_ = true;
             // A snapshot that comes during the step waits for the next one.
             done = std::exchange(done_, nullptr);
             co_await step();
@@ -107,7 +139,7 @@ Task<> HaproxyManager::work() {
             logError("cannot bring HAProxy in line", {{"reason", failure}});
             retryTimer_->start(kRetryInterval);
         }
-        if (!isPrepared)
+        if (!isPrepared_)
             done = std::exchange(done_, nullptr);
         if (done)
             done({!failure.empty() ? ApplyResult::Rejected

@@ -42,6 +42,8 @@ private:
         std::uint64_t runtimeFailures = 0;
     };
 
+    void finishStop();
+    Task<> adoptAndStop();
     Task<> runWork();
     Task<> work();
     Task<> prepare();
@@ -74,6 +76,9 @@ private:
     Config running_;               ///< what the current process has in memory
     std::uint64_t generation_ = 0; ///< of the current process, or of the one that died
     bool mustReload_ = false;
+    bool isPrepared_ = false; ///< what a former manager left has been looked for
+    bool isRetired_ = false;
+    std::function<void()> stopped_;   ///< set once it is being stopped
     bool isRunningUncertain_ = false; ///< running_ may not be true: a command failed
     bool mustProbe_ = true;
     bool mustRetry_ = false;                        ///< something of our own could not be had
@@ -95,6 +100,7 @@ private:
     std::unique_ptr<Timer> retryTimer_;
     std::unique_ptr<Timer> startTimer_;
     std::unique_ptr<Timer> deleteTimer_;
+    std::unique_ptr<Timer> stopTimer_;
     Task<> work_; ///< last: it uses everything above
 };
 

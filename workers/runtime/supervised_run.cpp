@@ -23,6 +23,8 @@ using protocol::MessageType;
 constexpr std::chrono::milliseconds kStatusSpacing{200};
 /** Without any apply, gauges are this fresh. */
 constexpr std::chrono::milliseconds kStatusInterval{5000};
+/** Lines about refusals per report; /v1/status has them all. */
+constexpr std::size_t kRefusalsLogged = 100;
 
 /** Looks at the version before anything else: the rest of another version's Hello may differ. */
 void checkVersion(protocol::PayloadView hello) {
@@ -169,6 +171,7 @@ void SupervisedRun::sendStatusSoon() {
 void SupervisedRun::sendStatus() {
     using enum protocol::Metric::Kind;
     protocol::StatusReport report = worker_->report();
+    logRefusals(report.refusals);
     report.metrics.push_back(
         {"snapshots_applied_total", Counter, {}, static_cast<double>(appliedCount_)});
     report.metrics.push_back(
@@ -180,6 +183,21 @@ void SupervisedRun::sendStatus() {
     channel_.send(MessageType::Status, encode(report));
     lastStatus_ = context_.timers.now();
     statusTimer_->start(kStatusInterval);
+}
+
+/** One line when something is refused, and none while it stays so. */
+void SupervisedRun::logRefusals(const std::vector<protocol::Refusal>& refusals) {
+    std::set<std::string> current;
+    for (const protocol::Refusal& refusal : refusals) {
+        const std::string port =
+            refusal.portIndex == protocol::kWholeApp ? "" : std::to_string(refusal.portIndex);
+        std::string key = refusal.appId + '\0' + port + '\0' + refusal.reason;
+        if (!refusalsLogged_.contains(key) && current.size() < kRefusalsLogged)
+            logWarning("refused",
+                       {{"app", refusal.appId}, {"port_index", port}, {"reason", refusal.reason}});
+        current.insert(std::move(key));
+    }
+    refusalsLogged_.swap(current);
 }
 
 void SupervisedRun::shutDown() {

@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 
 namespace mmsd::worker {
@@ -38,12 +40,14 @@ private:
     void onApplied(std::uint64_t generation, const protocol::SnapshotApplied& applied);
     void sendStatusSoon();
     void sendStatus();
+    void logRefusals(const std::vector<protocol::Refusal>& refusals);
     void shutDown();
     void finish(ExitCode code);
 
     const WorkerDefinition& definition_;
     WorkerContext& context_;
     ExitCode exitCode_ = ExitCode::Ok;
+    std::set<std::string> refusalsLogged_;
     bool isStopping_ = false;
 
     std::unique_ptr<Worker> worker_;

@@ -106,4 +106,19 @@ TEST_CASE("listen sockets: a failure leaves what is open alone", "[daemon]") {
     CHECK(option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1);
 }
 
+TEST_CASE("listen sockets: what a process has shut down listens again for the next", "[daemon]") {
+    InetEndpoint before;
+    {
+        const ListenSockets free = opened({endpoint("api-tcp", "127.0.0.1", 0)});
+        before = boundTo(free.fd("api-tcp"));
+    }
+    const ListenSockets sockets = opened({{"api-tcp", before}});
+    const int fd = sockets.fd("api-tcp");
+    REQUIRE(::shutdown(fd, SHUT_RDWR) == 0);
+    REQUIRE(option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0);
+    CHECK(sockets.revived("api-tcp") == fd);
+    CHECK(option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1);
+    CHECK(boundTo(fd) == before);
+}
+
 } // namespace mmsd::supervisor

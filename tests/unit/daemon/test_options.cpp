@@ -100,4 +100,14 @@ TEST_CASE("options: log configuration", "[daemon]") {
     CHECK(logConfig(json.settings).level == LogLevel::Error);
 }
 
+TEST_CASE("options: two listeners of our own on one port are refused", "[daemon]") {
+    CHECK_THROWS_AS(read({"--api-port=8081"}), protocol::UsageError);
+    CHECK_THROWS_WITH(read({"--api-port=8081"}), test::containsText("--haproxy-port: 8081"));
+    CHECK_NOTHROW(read({"--api-port=8081", "--enable-tcp=false"}));
+    CHECK_NOTHROW(read({"--api-port=8081", "--bind-ip=10.0.0.1"}));
+    CHECK_THROWS_AS(read({"--enable-gateway", "--gateway-port-http=443"}), protocol::UsageError);
+    CHECK_THROWS_AS(read({"--enable-dns", "--dns-port=8082"}), protocol::UsageError);
+    CHECK_NOTHROW(read({"--dns-port=8082"}));
+}
+
 } // namespace mmsd::supervisor

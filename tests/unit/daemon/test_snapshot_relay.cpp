@@ -163,6 +163,9 @@ TEST_CASE("snapshot relay: generations rise", "[daemon]") {
         CHECK_THROWS_AS(takeContent(relay, Transaction{generation}), ProtocolError);
     CHECK(takeAll(relay, Transaction{8}));
     CHECK(takeAll(relay, Transaction{100}));
+    // A number that leaves none for the next watcher.
+    CHECK_THROWS_AS(takeContent(relay, Transaction{~std::uint64_t{0}}), ProtocolError);
+    CHECK(takeAll(relay, Transaction{101}));
 }
 
 TEST_CASE("snapshot relay: Begin drops an unfinished transaction", "[daemon]") {
