@@ -36,7 +36,7 @@ struct Hello {
 struct Ready {
     std::uint32_t version = 0;
     bool hasSyscallFilter = false;
-    std::uint8_t landlockAbi = 0; ///< 0 = the kernel has none
+    std::uint8_t landlockAbi = 0; ///< 0 = the kernel has none, or it goes without
 };
 
 /** Opens a snapshot transaction and drops an unfinished one. */
