@@ -3,40 +3,24 @@
 #include "daemon/marathon/sandbox_policy.h"
 
 #include "common/landlock.h"
-#include "common/sys_error.h"
+#include "common/loop_sandbox.h"
 #include "common/syscall_filter.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
+#include <span>
+#include <vector>
 
 namespace mmsd::marathon {
 
 namespace {
 
 constexpr std::uint64_t kWholeInt = 0xffffffff;
-/** Memory may be asked for, but never memory that can be executed. */
-constexpr SyscallRule::Argument kNotExecutable{2, PROT_EXEC, 0};
 
+/** Beyond what every event loop needs and the reading of files: certificates, the resolver's. */
 constexpr auto kAllowed = std::to_array<SyscallRule>({
-    // Channel, Marathon, name servers, files, stderr.
-    {"read"},
-    {"readv"},
-    {"recvfrom"},
-    {"recvmsg"},
-    {"write"},
-    {"writev"},
-    {"sendto"},
-    {"sendmsg"},
-    {"close"},
-    {"poll"},
-    {"ppoll"},
-    {"shutdown"},
-    {"fcntl", SyscallRule::Argument{1, kWholeInt, F_GETFL}},
-    {"fcntl", SyscallRule::Argument{1, kWholeInt, F_SETFL}},
     {"fcntl", SyscallRule::Argument{1, kWholeInt, F_GETFD}},
     {"fcntl", SyscallRule::Argument{1, kWholeInt, F_SETFD}},
     // Connections: IP only.
@@ -47,42 +31,10 @@ constexpr auto kAllowed = std::to_array<SyscallRule>({
     {"getpeername"},
     {"getsockopt"},
     {"setsockopt"},
-    // Certificates, the resolver's and the user's files; Landlock says which.
-    {"openat"},
-    {"fstat"},
-    {"newfstatat"},
-    {"lseek"},
     // The state on disk.
     {"fchmod"},
     {"renameat"},
     {"unlinkat"},
-    // libevent.
-    {"epoll_ctl"},
-    {"epoll_wait"},
-    {"epoll_pwait"},
-    {"epoll_pwait2"},
-    {"timerfd_settime"},
-    {"rt_sigaction"},
-    {"rt_sigprocmask"},
-    {"rt_sigreturn"},
-    {"restart_syscall"},
-    // Memory.
-    {"brk"},
-    {"mmap", kNotExecutable},
-    {"mprotect", kNotExecutable},
-    {"mremap"},
-    {"munmap"},
-    {"madvise"},
-    {"futex"},
-    // Time and random numbers.
-    {"clock_gettime"},
-    {"gettimeofday"},
-    {"time"},
-    {"getpid"},
-    {"gettid"},
-    {"getrandom"},
-    {"exit"},
-    {"exit_group"},
 });
 
 /** What libcurl, OpenSSL and the C library do on some paths and live without: a resolver thread,
@@ -91,17 +43,10 @@ constexpr auto kRefused = std::to_array<const char*>(
     {"clone", "clone3", "ioctl", "access", "faccessat", "faccessat2", "getdents64", "readlink",
      "statx", "sysinfo", "uname", "prlimit64", "sched_yield", "bind"});
 
-void setLimit(__rlimit_resource resource, const char* name) {
-    const rlimit none{0, 0};
-    if (::setrlimit(resource, &none) != 0)
-        throwErrno(std::string{"set "} + name);
-}
-
 } // namespace
 
 int enterSandbox(const SandboxPaths& paths) {
-    setLimit(RLIMIT_CORE, "RLIMIT_CORE");
-    setLimit(RLIMIT_NPROC, "RLIMIT_NPROC");
+    limitResources();
 
     std::vector<LandlockPath> rules;
     for (const std::string& path : paths.readable)
@@ -109,7 +54,11 @@ int enterSandbox(const SandboxPaths& paths) {
     for (const std::string& path : paths.writable)
         rules.push_back({.path = path.c_str(), .isWritable = true});
     const int abi = restrictWithLandlock({.paths = rules, .mayConnectTcp = true});
-    installSyscallFilter({.allowed = kAllowed, .refused = kRefused});
+    std::vector<SyscallRule> allowed;
+    for (const std::span<const SyscallRule> table :
+         {baseSyscalls(), fileReadingSyscalls(), std::span<const SyscallRule>{kAllowed}})
+        allowed.insert(allowed.end(), table.begin(), table.end());
+    installSyscallFilter({.allowed = allowed, .refused = kRefused});
     return abi;
 }
 

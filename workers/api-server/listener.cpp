@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The API's listening socket and how many clients the process can hold.
+// The API's listening socket.
 #include "workers/api-server/listener.h"
 
 #include "common/sys_error.h"
 
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -14,8 +13,6 @@ namespace mmsd::api {
 namespace {
 
 constexpr int kBacklog = 1'024; ///< clients; they wait here while the process is replaced
-/** Standard streams, channel, listener, epoll, libevent's pipe, and some to spare. */
-constexpr rlim_t kOwnDescriptors = 32;
 
 void setFlag(const UniqueFd& socket, int level, int option, const char* name) {
     const int on = 1;
@@ -42,20 +39,6 @@ UniqueFd openListener(const InetEndpoint& endpoint) {
 
 void prepareListener(const UniqueFd& listener) {
     setFlag(listener, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
-}
-
-std::size_t reserveDescriptors(std::size_t wanted) {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        throwErrno("ask for the limit of open files");
-    const rlim_t needed = wanted + kOwnDescriptors;
-    if (limit.rlim_cur < needed) {
-        limit.rlim_cur = std::min<rlim_t>(needed, limit.rlim_max);
-        if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
-            throwErrno("raise the limit of open files");
-    }
-    const rlim_t available = std::max(limit.rlim_cur, kOwnDescriptors + 1) - kOwnDescriptors;
-    return std::min<std::size_t>(wanted, available);
 }
 
 } // namespace mmsd::api

@@ -3,6 +3,7 @@
 #include "workers/api-server/api_server.h"
 #include "workers/api-server/listener.h"
 #include "workers/api-server/sandbox_policy.h"
+#include "workers/runtime/descriptor_limit.h"
 #include "workers/runtime/start_error.h"
 #include "workers/runtime/worker_main.h"
 
@@ -22,7 +23,7 @@ std::unique_ptr<worker::Worker> create(worker::WorkerContext& context) {
     if (!listener.isDefined())
         throw worker::StartError{ExitCode::OperatingSystem, "no api-tcp socket was inherited"};
     api::prepareListener(listener);
-    const std::size_t connectionLimit = api::reserveDescriptors(api::kMaxConnections);
+    const std::size_t connectionLimit = worker::reserveDescriptors(api::kMaxConnections);
     return std::make_unique<api::ApiServer>(context.loop, context.timers, std::move(listener),
                                             connectionLimit);
 }

@@ -7,7 +7,6 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <memory>
@@ -20,8 +19,6 @@ constexpr int kBacklog = 1'024; ///< clients; they wait here while the process i
 /** Octets of queries that wait while the process is busy or being replaced; the kernel gives what
  *  its limit allows. */
 constexpr int kReceiveBuffer = 4 << 20;
-/** Standard streams, channel, sockets, epoll, libevent's pipe, and some to spare. */
-constexpr rlim_t kOwnDescriptors = 32;
 /** Addresses of the NS name: one more packet's worth helps nobody. */
 constexpr std::size_t kMaxServerAddresses = 4;
 
@@ -90,20 +87,6 @@ void prepareUdpSocket(const UniqueFd& socket) {
 
 void prepareTcpListener(const UniqueFd& listener) {
     setOption(listener, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
-}
-
-std::size_t reserveDescriptors(std::size_t wanted) {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        throwErrno("ask for the limit of open files");
-    const rlim_t needed = wanted + kOwnDescriptors;
-    if (limit.rlim_cur < needed) {
-        limit.rlim_cur = std::min<rlim_t>(needed, limit.rlim_max);
-        if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
-            throwErrno("raise the limit of open files");
-    }
-    const rlim_t available = std::max(limit.rlim_cur, kOwnDescriptors + 1) - kOwnDescriptors;
-    return std::min<std::size_t>(wanted, available);
 }
 
 std::vector<IpAddress> reachableAddresses(const IpAddress& address) {

@@ -22,10 +22,6 @@ void prepareUdpSocket(const UniqueFd& socket);
  *  @throws SysError */
 void prepareTcpListener(const UniqueFd& listener);
 
-/** Raises the soft limit of open files, as far as the hard one allows.
- *  @return how many connections fit in, at least 1 and at most @p wanted */
-[[nodiscard]] std::size_t reserveDescriptors(std::size_t wanted);
-
 /** The addresses under which clients reach a server that is bound to @p address: itself, or where
  *  that means "all" those of the machine's interfaces that are up; never empty. */
 [[nodiscard]] std::vector<IpAddress> reachableAddresses(const IpAddress& address);

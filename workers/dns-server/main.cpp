@@ -3,6 +3,7 @@
 #include "workers/dns-server/dns_server.h"
 #include "workers/dns-server/dns_sockets.h"
 #include "workers/dns-server/sandbox_policy.h"
+#include "workers/runtime/descriptor_limit.h"
 #include "workers/runtime/start_error.h"
 #include "workers/runtime/worker_main.h"
 
@@ -39,7 +40,7 @@ std::unique_ptr<worker::Worker> create(worker::WorkerContext& context) {
                                  "no dns-udp and dns-tcp sockets were inherited"};
     dns::prepareUdpSocket(sockets.udp);
     dns::prepareTcpListener(sockets.tcp);
-    sockets.tcpClientLimit = dns::reserveDescriptors(dns::kMaxTcpClients);
+    sockets.tcpClientLimit = worker::reserveDescriptors(dns::kMaxTcpClients);
 
     const auto base = dns::parseName(settings.text("dns-basename"));
     if (!base)

@@ -5,6 +5,7 @@
 #include "common/event_loop.h"
 #include "common/file_io.h"
 #include "common/log.h"
+#include "common/loop_sandbox.h"
 #include "protocol/limits.h"
 #include "protocol/protocol_error.h"
 #include "protocol/snapshot_assembler.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A worker's cage: resource limits, Landlock and the system call filter, from data tables.
+// A worker's cage: Landlock and the system call filter, from data tables.
 #pragma once
 
 #include "common/syscall_filter.h"
@@ -28,14 +28,6 @@ struct SandboxState {
     bool hasSyscallFilter = false;
     int landlockAbi = 0; ///< 0 = this kernel has no Landlock
 };
-
-/** The calls of the shared runtime: read, write, epoll, memory, time, exit. */
-[[nodiscard]] std::span<const SyscallRule> baseSyscalls() noexcept;
-/** Reading one file over and over: what `--foreground --snapshot` needs on top. */
-[[nodiscard]] std::span<const SyscallRule> fileReadingSyscalls() noexcept;
-
-/** No core dumps, no new processes or threads. @throws SysError */
-void limitResources();
 
 /** Installs Landlock, then the filter of baseSyscalls(), @p policy and @p extra.
  *  There is no way back. @throws if any step fails: the process must end */

@@ -2,6 +2,7 @@
 // WorkerDefinition: what tells one worker's program from another's.
 #include "workers/runtime/worker_definition.h"
 
+#include "common/loop_sandbox.h"
 #include "common/sys_error.h"
 #include "workers/runtime/start_error.h"
 

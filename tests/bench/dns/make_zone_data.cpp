@@ -24,8 +24,9 @@ protocol::App makeApp(int number, int instances) {
     app.id = fmt::format("/bench/service-{:05}", number);
     app.version = "2016-10-13T13:31:39.055Z";
     app.labels = {{"lb-group", "external"}, {"owner", "bench"}};
-    app.ports.push_back(
-        {.servicePort = static_cast<std::uint16_t>(10000 + number % 50000), .name = "http"});
+    protocol::Port& port = app.ports.emplace_back();
+    port.servicePort = static_cast<std::uint16_t>(10000 + number % 50000);
+    port.name = "http";
     for (int i = 0; i < instances; ++i) {
         protocol::Instance instance;
         instance.taskId = fmt::format("bench_service-{}.{:08x}-7fcb-11e6-a1b2-00163e000001", number,

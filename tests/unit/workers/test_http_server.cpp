@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tests of the HTTP server over real loopback connections, with a clock of our own.
 #include "tests/unit/workers/http_fixture.h"
+#include "workers/runtime/descriptor_limit.h"
 
 #include <chrono>
 #include <memory>
@@ -302,6 +303,6 @@ TEST_CASE("http server: many clients at once", "[workers][http]") {
 }
 
 TEST_CASE("http server: descriptors are reserved within the limits", "[workers][http]") {
-    CHECK(api::reserveDescriptors(1) == 1);
-    CHECK(api::reserveDescriptors(100) == 100);
+    CHECK(worker::reserveDescriptors(1) == 1);
+    CHECK(worker::reserveDescriptors(100) == 100);
 }

@@ -4,6 +4,7 @@
 #include "build_config.h"
 
 #include "common/file_io.h"
+#include "common/loop_sandbox.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/common/child_process.h"
@@ -145,7 +146,7 @@ TEST_CASE("sandbox: the confd-writer reaches its folder and nothing else", "[wor
 
 TEST_CASE("sandbox: resources are limited", "[workers][sandbox]") {
     CHECK(runInChild([] {
-              worker::limitResources();
+              limitResources();
               rlimit limit{1, 1};
               ::getrlimit(RLIMIT_CORE, &limit);
               if (limit.rlim_max != 0)
