@@ -26,10 +26,13 @@ def results(tmp_path_factory):
     executable = built("workers/dns-server/mmsd-dns-server")
     if os.geteuid() != 0 or not shutil.which("unshare"):
         pytest.skip("needs root and unshare: port 53 and resolv.conf in private namespaces")
+    namespaces = ["unshare", "--mount", "--net"]
+    if subprocess.run([*namespaces, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no private mounts here, as in a plain chroot")
     script = pathlib.Path(__file__).resolve().parent.parent / "support/dns_resolvers.py"
     with staged(executable) as path:
         done = subprocess.run(
-            ["unshare", "--mount", "--net", sys.executable, script, path,
+            [*namespaces, sys.executable, script, path,
              tmp_path_factory.mktemp("resolvers")],
             capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
