@@ -82,6 +82,8 @@ def running(make_double, make_mmsd):
         mmsd = make_mmsd(double, *cluster.flags())
         mmsd.start()
         wait_for("the app behind HAProxy", lambda: is_routed(cluster.service_port))
+        # It may serve a moment before its manager knows: a start under way ends with the manager.
+        wait_for("all workers to have applied it", lambda: all_applied(mmsd))
         yield cluster, mmsd
         if mmsd.process.poll() is None:
             mmsd.stop()
@@ -127,6 +129,13 @@ def shows(cluster: Cluster, mmsd: Mmsd) -> bool:
     assert served_ports(cluster.service_port) == cluster.ports
     assert served_ports(cluster.gateway_port, "web.test") == cluster.ports
     return True
+
+
+def all_applied(mmsd: Mmsd) -> bool:
+    applied = {each["name"]: each["generation"] for each in mmsd.status()["processes"]}
+    return set(applied) == set(_EVERY) and all(
+        generation > 0 for name, generation in applied.items() if name != "marathon-watcher"
+    )
 
 
 def has_applied(mmsd: Mmsd, name: str) -> bool:
