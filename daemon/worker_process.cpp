@@ -239,7 +239,7 @@ void WorkerProcess::onReadyFrame(protocol::PayloadView payload) {
 }
 
 void WorkerProcess::onChannelClosed(std::string_view reason) {
-    if (!reason.starts_with("closed by peer")) {
+    if (!reason.starts_with(protocol::kClosedByPeer)) {
         fail(std::string{reason});
         return;
     }

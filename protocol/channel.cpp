@@ -79,7 +79,7 @@ void Channel::writeSome() {
             break;
         if (written < 0) {
             const bool isGone = errno == EPIPE || errno == ECONNRESET;
-            giveUp(isGone ? "closed by peer" : "cannot write to peer");
+            giveUp(isGone ? kClosedByPeer : "cannot write to peer");
             return;
         }
         for (auto left = static_cast<std::size_t>(written); left > 0;) {
@@ -138,7 +138,7 @@ void Channel::readSome(const std::weak_ptr<const bool>& lifetime) {
             fail(!failure_.empty() ? failure_
                  : isBroken        ? "cannot read from peer"
                  : !input_.empty() ? "closed by peer inside a frame"
-                                   : "closed by peer");
+                                   : kClosedByPeer);
             return;
         }
         total += static_cast<std::size_t>(received);
@@ -162,18 +162,6 @@ void Channel::fail(std::string_view reason) {
     socket_.reset();
     output_.clear();
     handler_.onChannelClosed(reason);
-}
-
-void Channel::flushBlocking() noexcept {
-    const int flags = ::fcntl(socket_.get(), F_GETFL);
-    if (output_.empty() || flags < 0 || ::fcntl(socket_.get(), F_SETFL, flags & ~O_NONBLOCK) < 0)
-        return;
-    try {
-        writeSome();
-    } catch (const std::exception&) {
-        output_.clear(); // the process is about to exit: there is no one left to tell
-    }
-    ::fcntl(socket_.get(), F_SETFL, flags);
 }
 
 } // namespace mmsd::protocol

@@ -18,6 +18,9 @@ namespace mmsd::protocol {
 /** Frames shared by several channels without a copy. */
 using SharedFrames = std::shared_ptr<const std::vector<std::byte>>;
 
+/** How the reason of a channel that ended without a fault begins. */
+inline constexpr std::string_view kClosedByPeer = "closed by peer";
+
 /** Owns the socket of one peer. Used by every process; the peer's bytes are not trusted. */
 class Channel {
 public:
@@ -28,7 +31,7 @@ public:
         /** May throw ProtocolError: it ends the channel like any other breach. */
         virtual void onFrame(const FrameView& frame) = 0;
         /** Last call; the handler may destroy the channel in it.
-         *  @param reason "closed by peer", or what the peer did wrong */
+         *  @param reason begins with kClosedByPeer, or says what the peer did wrong */
         virtual void onChannelClosed(std::string_view reason) = 0;
     };
 
@@ -44,10 +47,6 @@ public:
     void send(MessageType type) { send(type, {}); }
     /** Queues whole frames that others use too; not counted against the control limit. */
     void send(SharedFrames frames);
-
-    /** Writes the queue with the socket made blocking, for a last word before exit;
-     *  gives up when the peer is gone. */
-    void flushBlocking() noexcept;
 
     [[nodiscard]] bool hasUnsent() const noexcept { return !output_.empty(); }
 

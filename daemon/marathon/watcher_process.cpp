@@ -140,7 +140,7 @@ void WatcherProcess::onFrame(const protocol::FrameView& frame) {
 
 void WatcherProcess::onChannelClosed(std::string_view reason) {
     // Without a supervisor nobody is left to tell.
-    if (!reason.starts_with("closed by peer")) {
+    if (!reason.starts_with(protocol::kClosedByPeer)) {
         logError("channel to the supervisor broken", {{"reason", reason}});
         exitCode_ = ExitCode::OperatingSystem;
     }

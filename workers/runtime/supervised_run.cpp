@@ -93,7 +93,7 @@ void SupervisedRun::onFrame(const protocol::FrameView& frame) {
 }
 
 void SupervisedRun::onChannelClosed(std::string_view reason) {
-    if (reason.starts_with("closed by peer"))
+    if (reason.starts_with(protocol::kClosedByPeer))
         return finish(ExitCode::Ok); // the supervisor is gone: nobody is left to serve
     logError("channel to the supervisor broken", {{"reason", reason}});
     finish(ExitCode::OperatingSystem);

@@ -2,6 +2,7 @@
 // runInChild: a function in a process of its own, for what cannot be undone.
 #pragma once
 
+#include "build_config.h"
 #include "common/sys_error.h"
 #include "common/unique_fd.h"
 
@@ -69,6 +70,17 @@ inline ChildResult runInChild(const std::function<void()>& body) {
     if (::waitpid(pid, &result.status, 0) != pid)
         throwErrno("waitpid");
     return result;
+}
+
+/** True if the child ended as a forbidden call ends, by the build option `sandbox`. */
+inline bool isForbidden(const ChildResult& child) {
+#if defined(MMSD_SANDBOX_TRAP)
+    return child.hasExited(128 + SIGSYS);
+#elif defined(MMSD_SANDBOX_LOG)
+    return child.hasExited(0);
+#else
+    return child.wasKilledBy(SIGSYS);
+#endif
 }
 
 } // namespace mmsd::test

@@ -9,7 +9,6 @@
 #include "protocol/protocol_error.h"
 #include "tests/support/catch.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,7 +16,6 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
-#include <thread>
 
 namespace mmsd::protocol {
 
@@ -377,39 +375,6 @@ TEST_CASE("channel: two of them talk", "[protocol][channel]") {
     loop.run();
     REQUIRE(inSupervisor.frames.size() == 100);
     CHECK(decodeToken(inSupervisor.frames.back().payload) == 99);
-}
-
-TEST_CASE("channel: flushBlocking waits for a slow reader", "[protocol][channel]") {
-    Fixture f;
-    const Bytes big = frame(MessageType::SnapshotApp, Bytes(60'000), 1);
-    Bytes all;
-    for (int i = 0; i < 50; ++i)
-        all = all + big;
-    f.channel->send(std::make_shared<const Bytes>(all));
-    CHECK(f.channel->hasUnsent());
-    std::size_t read = 0;
-    std::thread reader{[&] {
-        std::array<std::byte, 65'536> buffer;
-        pollfd readable{f.peer.get(), POLLIN, 0};
-        while (read < all.size() && ::poll(&readable, 1, 20'000) == 1) {
-            const ssize_t size = ::recv(f.peer.get(), buffer.data(), buffer.size(), 0);
-            if (size <= 0)
-                break;
-            read += static_cast<std::size_t>(size);
-        }
-    }};
-    f.channel->flushBlocking();
-    CHECK_FALSE(f.channel->hasUnsent());
-    reader.join();
-    CHECK(read == all.size());
-}
-
-TEST_CASE("channel: flushBlocking gives up when the peer is gone", "[protocol][channel]") {
-    Fixture f;
-    f.channel->send(std::make_shared<const Bytes>(4'000'000));
-    f.peer.reset();
-    f.channel->flushBlocking();
-    CHECK_FALSE(f.channel->hasUnsent());
 }
 
 } // namespace mmsd::protocol

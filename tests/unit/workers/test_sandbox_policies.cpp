@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Tests of what each worker's cage forbids; that the normal path lives is in
 // test_supervised_run.cpp.
-#include "build_config.h"
-
 #include "common/file_io.h"
 #include "common/loop_sandbox.h"
 #include "tests/support/catch.h"
@@ -39,17 +37,6 @@ ChildResult runCaged(const worker::SandboxPolicy& policy, const std::vector<std:
         worker::enterSandbox(policy, {}, {writable, {}});
         body();
     });
-}
-
-/** How a forbidden call ends, as the build option `sandbox` says. */
-bool isForbidden(const ChildResult& child) {
-#if defined(MMSD_SANDBOX_TRAP)
-    return child.hasExited(128 + SIGSYS);
-#elif defined(MMSD_SANDBOX_LOG)
-    return child.hasExited(0);
-#else
-    return child.wasKilledBy(SIGSYS);
-#endif
 }
 
 struct Forbidden {
