@@ -58,8 +58,8 @@ AppStore::Outcome AppStore::applyGone(RequestNumber number, const std::string& i
     return Outcome::Changed;
 }
 
-std::vector<std::string> AppStore::applyFull(FullAnswer answer, TimePoint now) {
-    std::vector<std::string> conflicts;
+AppStore::FullOutcome AppStore::applyFull(FullAnswer answer, TimePoint now) {
+    FullOutcome outcome;
     for (const FullAnswer::Unchanged& app : answer.unchanged_) {
         const auto place = records_.find(app.id);
         const auto removal = removed_.find(app.id);
@@ -70,14 +70,19 @@ std::vector<std::string> AppStore::applyFull(FullAnswer answer, TimePoint now) {
             place->second.number = answer.number_;
             setChecksum(place->second, app.checksum);
         } else if (known < answer.number_) {
-            conflicts.push_back(app.id);
+            outcome.conflicts.push_back(app.id);
         }
     }
-    for (FullAnswer::Changed& app : answer.changed_)
-        apply(answer.number_, std::move(app.app), app.checksum);
+    for (FullAnswer::Changed& app : answer.changed_) {
+        const std::string id = app.app.id;
+        if (apply(answer.number_, std::move(app.app), app.checksum) == Outcome::Changed)
+            outcome.changed.push_back(id);
+    }
     for (auto place = records_.begin(); place != records_.end();) {
         const bool isGone =
             place->second.number < answer.number_ && !answer.ids_.contains(place->first);
+        if (isGone)
+            outcome.changed.push_back(place->first);
         place = isGone ? remove(place, answer.number_, now) : std::next(place);
     }
     for (const std::string& id : restored_) { // those that the answer has not
@@ -86,7 +91,7 @@ std::vector<std::string> AppStore::applyFull(FullAnswer answer, TimePoint now) {
     }
     restored_.clear();
     forgetOld(answer.number_, now);
-    return conflicts;
+    return outcome;
 }
 
 void AppStore::setChecksum(Record& record, std::uint64_t checksum) {

@@ -38,10 +38,15 @@ public:
 
     Outcome applyApp(RequestNumber number, MarathonApp app);
     Outcome applyGone(RequestNumber number, const std::string& id, TimePoint now);
-    /** Takes a whole answer: what is not in it is gone.
-     *  @return apps to be fetched one by one: an older answer came in while this one was on its
-     *          way, after it had been compared with what was known then */
-    [[nodiscard]] std::vector<std::string> applyFull(FullAnswer answer, TimePoint now);
+    /** What a whole answer did: ids of apps. */
+    struct FullOutcome {
+        /** To be fetched one by one: an older answer came in while this one was on its way, after
+         *  it had been compared with what was known then. */
+        std::vector<std::string> conflicts;
+        std::vector<std::string> changed; ///< new, different, or gone
+    };
+    /** Takes a whole answer: what is not in it is gone. */
+    [[nodiscard]] FullOutcome applyFull(FullAnswer answer, TimePoint now);
     /** True if evaluate() has something to do now. */
     [[nodiscard]] bool isTouched() const noexcept { return !touched_.empty(); }
     /** Notes that the addresses of a host changed. @return true if an app has tasks there */

@@ -129,6 +129,10 @@ std::optional<TimePoint> FetchPlan::nextDue() const {
     return next;
 }
 
+bool FetchPlan::isWanted(const std::string& id) const {
+    return isInFlight(id) || std::ranges::find(dirty_, id, &Wanted::appId) != dirty_.end();
+}
+
 bool FetchPlan::isInFlight(const std::string& appId) const {
     return std::ranges::any_of(inFlight_,
                                [&](const auto& entry) { return entry.second.appId == appId; });

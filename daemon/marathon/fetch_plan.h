@@ -58,6 +58,8 @@ public:
     /** When take() will have something without anything else happening. */
     [[nodiscard]] std::optional<TimePoint> nextDue() const;
 
+    /** True if an app will be fetched, or is being fetched, by itself. */
+    [[nodiscard]] bool isWanted(const std::string& id) const;
     [[nodiscard]] std::size_t dirtyCount() const noexcept { return dirty_.size(); }
     /** Failures in a row of full fetches. */
     [[nodiscard]] unsigned fullFailures() const noexcept { return fullFailures_; }

@@ -86,14 +86,15 @@ void FileSource::load(const std::string& why) {
     try {
         readAppFile(path_, [&answer](std::string_view json) { answer.add(json); });
     } catch (const std::runtime_error& error) { // SysError, JsonError
-        ++counters_.requests["failed"];
+        ++counters_.requests[{"file", "failed"}];
         logWarning("the file is not used", {{"file", path_}, {"reason", error.what()}});
         report(protocol::SourceState::Unreachable, path_ + ": " + error.what());
         return;
     }
     // Nothing is under way beside a file, so there are no conflicts.
     static_cast<void>(keeper_.takeFull(std::move(answer), startedAt, cause));
-    ++counters_.requests["ok"];
+    ++counters_.requests[{"file", "ok"}];
+    ++counters_.resyncs;
     report(protocol::SourceState::Connected, path_);
     listener_.onSynchronized();
 }

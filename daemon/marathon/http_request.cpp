@@ -29,6 +29,32 @@ void append(auto& list, const std::string& text) {
     list.reset(longer);
 }
 
+/** Source: libcurl-errors(3). */
+Failure failureOf(int code) noexcept {
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return Failure::Resolve;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_INTERFACE_FAILED:
+        return Failure::Connect;
+    case CURLE_OPERATION_TIMEDOUT:
+        return Failure::Timeout;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return Failure::Tls;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return Failure::Malformed;
+    default:
+        return Failure::Cut;
+    }
+}
+
 template <typename T> void set(void* easy, CURLoption option, T value) {
     if (const CURLcode code = curl_easy_setopt(easy, option, value); code != CURLE_OK)
         throw std::runtime_error{std::string{"libcurl: "} + curl_easy_strerror(code)};
@@ -171,12 +197,14 @@ std::size_t HttpRequest::onBody(char* data, std::size_t size, std::size_t count,
 
 void HttpRequest::onTransferEnd(int code) {
     if (code == CURLE_OK)
-        end("");
+        end(Failure::None, "");
     else if (isTooLarge_)
-        end("the answer is larger than " + std::to_string(spec_.responseLimit) + " octets");
+        end(Failure::TooLarge,
+            "the answer is larger than " + std::to_string(spec_.responseLimit) + " octets");
     else
-        end(errorText_.front() != '\0' ? errorText_.data()
-                                       : curl_easy_strerror(static_cast<CURLcode>(code)));
+        end(failureOf(code), errorText_.front() != '\0'
+                                 ? errorText_.data()
+                                 : curl_easy_strerror(static_cast<CURLcode>(code)));
     wake();
 }
 
@@ -188,12 +216,14 @@ void HttpRequest::onTimeout() {
         return;
     }
     const auto limit = hasHead_ ? spec_.stallTimeout : spec_.firstByteTimeout;
-    end((hasHead_ ? "silent for " : "no answer within ") + std::to_string(limit.count()) + " ms");
+    end(Failure::Timeout,
+        (hasHead_ ? "silent for " : "no answer within ") + std::to_string(limit.count()) + " ms");
     deliver();
 }
 
-void HttpRequest::end(std::string error) {
+void HttpRequest::end(Failure failure, std::string error) {
     detach();
+    failure_ = failure;
     error_ = std::move(error);
     isDone_ = true;
 }
@@ -217,7 +247,8 @@ void HttpRequest::deliver() {
     const HttpProgress progress{.head = std::exchange(head_, std::nullopt),
                                 .body = body,
                                 .isDone = isDone_,
-                                .error = error_};
+                                .error = error_,
+                                .failure = failure_};
     const auto onProgress = onProgress_;
     if (std::exchange(isPaused_, false) && !isDone_)
         resumeTimer_->start(std::chrono::milliseconds{0});

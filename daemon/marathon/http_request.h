@@ -3,6 +3,7 @@
 #pragma once
 
 #include "daemon/marathon/curl_loop.h"
+#include "daemon/marathon/failure.h"
 
 #include <array>
 #include <chrono>
@@ -51,6 +52,7 @@ struct HttpProgress {
     std::string_view body;
     bool isDone = false;
     std::string error; ///< with isDone: "" = the answer is complete
+    Failure failure = Failure::None;
 };
 
 /** Runs from construction; destruction cancels. The peer is always verified, redirects are never
@@ -81,7 +83,7 @@ private:
     void onHeaderLine(std::string_view line);
     void onTransferEnd(int code);
     void onTimeout();
-    void end(std::string error);
+    void end(Failure failure, std::string error);
     void deliver();
     void resume();
     void wake();
@@ -101,6 +103,7 @@ private:
     std::size_t received_ = 0;
     std::optional<HttpHead> head_; ///< not delivered yet
     std::string error_;
+    Failure failure_ = Failure::None;
     std::string location_;
     bool hasHead_ = false;
     bool isTooLarge_ = false;

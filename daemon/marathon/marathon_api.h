@@ -2,6 +2,8 @@
 // MarathonApi: what the watcher needs of a Marathon; a seam for tests.
 #pragma once
 
+#include "daemon/marathon/failure.h"
+
 #include <cstddef>
 #include <functional>
 #include <string>
@@ -13,6 +15,12 @@ namespace mmsd::marathon {
  *  loop, never from inside a call. */
 class MarathonApi {
 public:
+    /** Why a stream ended, or was never there. */
+    struct StreamEnd {
+        std::string reason; ///< with the server's name; for log and status
+        Failure failure = Failure::Cut;
+        bool wasAnswered = false; ///< a server spoke HTTP, so fetches may work
+    };
     /** Hears of the stream. May close it, and open the next, in any call. */
     class StreamHandler {
     public:
@@ -20,9 +28,8 @@ public:
         /** The answer is 200 and a stream. @param where the server, for log and status */
         virtual void onStreamOpen(const std::string& where) = 0;
         virtual void onStreamData(std::string_view bytes) = 0;
-        /** Last call.
-         *  @param wasAnswered a server spoke HTTP, so fetches may work */
-        virtual void onStreamClosed(const std::string& reason, bool wasAnswered) = 0;
+        /** Last call. */
+        virtual void onStreamClosed(const StreamEnd& end) = 0;
     };
     /** How a fetch ended. */
     struct Answer {
@@ -33,6 +40,7 @@ public:
         };
         Kind kind = Kind::Failed;
         std::string error; ///< why it failed
+        Failure failure = Failure::None;
     };
     /** @return false if the rest is not wanted: ends as Failed */
     using OnChunk = std::function<bool(std::string_view bytes)>;

@@ -37,6 +37,14 @@ std::string statusText(const HttpHead& head) {
     return text;
 }
 
+Failure failureOf(const HttpHead& head) {
+    if (head.status == 401 || head.status == 403)
+        return Failure::Unauthorized;
+    if (head.status >= 300 && head.status < 400)
+        return Failure::Redirect;
+    return head.status == 200 ? Failure::Malformed : Failure::Status;
+}
+
 /** True if {"leader":"host:port"} names @p origin. */
 bool namesLeader(const std::string& body, const Origin& origin) {
     try {
@@ -139,7 +147,7 @@ void MarathonClient::fetch(const std::string& appId, OnChunk onChunk, OnAnswer o
         return;
     }
     fetch->failure = curl_.timers().create([this, id, host = url.origin.host] {
-        endFetch(id, {Answer::Kind::Failed, "no address of " + host});
+        endFetch(id, {Answer::Kind::Failed, "no address of " + host, Failure::Resolve});
     });
     fetch->failure->start(milliseconds{0});
 }
@@ -154,11 +162,12 @@ void MarathonClient::onFetchProgress(std::uint64_t id, const HttpProgress& progr
         else if (isJson && progress.head->status == 404 && fetch.isApp)
             fetch.answer.kind = Answer::Kind::NotFound;
         else
-            fetch.answer.error = statusText(*progress.head);
+            fetch.answer = {Answer::Kind::Failed, statusText(*progress.head),
+                            failureOf(*progress.head)};
     }
     if (fetch.answer.kind == Answer::Kind::Complete && !progress.body.empty() &&
         !fetch.onChunk(progress.body)) {
-        endFetch(id, {Answer::Kind::Failed, "the answer was refused"});
+        endFetch(id, {Answer::Kind::Failed, "the answer was refused", Failure::Malformed});
         return;
     }
     if (!progress.isDone)
@@ -166,7 +175,7 @@ void MarathonClient::onFetchProgress(std::uint64_t id, const HttpProgress& progr
     if (progress.error.empty())
         endFetch(id, Answer{fetch.answer});
     else
-        endFetch(id, {Answer::Kind::Failed, progress.error});
+        endFetch(id, {Answer::Kind::Failed, progress.error, progress.failure});
 }
 
 void MarathonClient::endFetch(std::uint64_t id, const Answer& answer) {
@@ -206,8 +215,8 @@ void MarathonClient::connectStream() {
             [this](const HttpProgress& progress) { onStreamProgress(progress); });
     } else if (hasFailed) {
         stream.failureText = "no address of " + stream.url.origin.host;
-        stream.failure =
-            curl_.timers().create([this] { endStream(std::string{stream_->failureText}); });
+        stream.failure = curl_.timers().create(
+            [this] { endStream(Failure::Resolve, std::string{stream_->failureText}); });
         stream.failure->start(milliseconds{0});
     }
 }
@@ -224,7 +233,8 @@ void MarathonClient::onStreamProgress(const HttpProgress& progress) {
     if (isStill() && stream_->isOpen && !progress.body.empty())
         stream_->handler.onStreamData(progress.body);
     if (isStill() && progress.isDone)
-        endStream(progress.error.empty() ? "closed by Marathon" : progress.error);
+        progress.error.empty() ? endStream(Failure::Closed, "closed by Marathon")
+                               : endStream(progress.failure, progress.error);
 }
 
 void MarathonClient::onStreamHead(const HttpHead& head) {
@@ -235,7 +245,7 @@ void MarathonClient::onStreamHead(const HttpHead& head) {
                !stream_->isRedirected) {
         followRedirect(head);
     } else {
-        endStream(statusText(head));
+        endStream(failureOf(head), statusText(head));
     }
 }
 
@@ -245,7 +255,7 @@ void MarathonClient::followRedirect(const HttpHead& head) {
                       ? Url{from, head.location}
                       : parseUrl(head.location).value_or(Url{});
     if (target.origin.host.empty()) {
-        endStream("a redirect to " + escapeText(head.location, 80));
+        endStream(Failure::Redirect, "a redirect to " + escapeText(head.location, 80));
         return;
     }
     stream_->isRedirected = true;
@@ -254,7 +264,8 @@ void MarathonClient::followRedirect(const HttpHead& head) {
         stream_->url = std::move(target);
         connectStream();
     } else if (from.isTls && !target.origin.isTls) {
-        endStream("a redirect from https to http"); // would give the credentials away
+        // It would give the credentials away.
+        endStream(Failure::Redirect, "a redirect from https to http");
     } else {
         askLeader(target);
     }
@@ -268,7 +279,7 @@ void MarathonClient::askLeader(const Url& target) {
     spec.responseLimit = 64u << 10;
     bool hasFailed = false;
     if (!resolve(url.origin, spec.resolve, hasFailed)) {
-        endStream("no address of " + url.origin.host);
+        endStream(Failure::Resolve, "no address of " + url.origin.host);
         return;
     }
     stream_->requestId = ++lastId_;
@@ -287,11 +298,12 @@ void MarathonClient::askLeader(const Url& target) {
         });
 }
 
-void MarathonClient::endStream(const std::string& reason) {
+void MarathonClient::endStream(Failure failure, const std::string& reason) {
     const std::unique_ptr<Stream> stream = std::exchange(stream_, nullptr);
     stream->request.reset();
-    stream->handler.onStreamClosed(stream->url.origin.toString() + ": " + reason,
-                                   stream->wasAnswered);
+    stream->handler.onStreamClosed({.reason = stream->url.origin.toString() + ": " + reason,
+                                    .failure = failure,
+                                    .wasAnswered = stream->wasAnswered});
 }
 
 } // namespace mmsd::marathon

@@ -53,7 +53,7 @@ private:
     void askLeader(const Url& target);
     void onFetchProgress(std::uint64_t id, const HttpProgress& progress);
     void endFetch(std::uint64_t id, const Answer& answer);
-    void endStream(const std::string& reason);
+    void endStream(Failure failure, const std::string& reason);
 
     CurlLoop& curl_;
     HostResolver& resolver_;

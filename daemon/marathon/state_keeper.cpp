@@ -53,15 +53,15 @@ AppStore::Outcome StateKeeper::takeGone(RequestNumber number, const std::string&
     return outcome;
 }
 
-std::vector<std::string> StateKeeper::takeFull(FullAnswer answer, TimePoint startedAt,
-                                               const Cause& cause) {
+AppStore::FullOutcome StateKeeper::takeFull(FullAnswer answer, TimePoint startedAt,
+                                            const Cause& cause) {
     unusable_ = answer.unusable();
-    auto conflicts = store_.applyFull(std::move(answer), timers_.now());
+    auto outcome = store_.applyFull(std::move(answer), timers_.now());
     const auto age = std::chrono::duration_cast<WallTime::duration>(timers_.now() - startedAt);
     confirmedAt_ = std::chrono::system_clock::now() - age;
     guard_.confirm(startedAt);
     changed(cause); // also when nothing did: the state may be forced or confirmed
-    return conflicts;
+    return outcome;
 }
 
 void StateKeeper::onHostAnswered(const std::string& host, bool hasChanged) {
@@ -103,10 +103,12 @@ void StateKeeper::publish() {
 
     const bool wasHolding = guard_.isHolding();
     if (guard_.mustHold(publisher_.published().serving, publisher_.preparedServing(), time)) {
-        if (!wasHolding)
+        if (!wasHolding) {
+            ++heldCount_;
             logWarning("held back: most of the serving instances are gone",
                        {{"serving", publisher_.published().serving},
                         {"left", publisher_.preparedServing()}});
+        }
         if (!confirmationTimer_->isActive())
             confirmationTimer_->start(DisappearanceGuard::kDelay);
         return;

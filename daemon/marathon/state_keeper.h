@@ -31,10 +31,9 @@ public:
 
     AppStore::Outcome takeApp(RequestNumber number, MarathonApp app, const Cause& cause);
     AppStore::Outcome takeGone(RequestNumber number, const std::string& id, const Cause& cause);
-    /** @param startedAt when its request was sent
-     *  @return apps to be fetched one by one, see AppStore::applyFull */
-    [[nodiscard]] std::vector<std::string> takeFull(FullAnswer answer, TimePoint startedAt,
-                                                    const Cause& cause);
+    /** @param startedAt when its request was sent */
+    [[nodiscard]] AppStore::FullOutcome takeFull(FullAnswer answer, TimePoint startedAt,
+                                                 const Cause& cause);
     /** A look-up of that name has ended. */
     void onHostAnswered(const std::string& host, bool hasChanged);
     /** Called when a second full fetch has to confirm a loss. */
@@ -45,6 +44,8 @@ public:
     [[nodiscard]] const AppStore& store() const noexcept { return store_; }
     [[nodiscard]] Now now() const;
     [[nodiscard]] bool isHolding() const noexcept { return guard_.isHolding(); }
+    /** How often a state was held back. */
+    [[nodiscard]] std::uint64_t heldCount() const noexcept { return heldCount_; }
     /** When the last whole full answer was asked for; nothing = not in this run. */
     [[nodiscard]] std::optional<WallTime> confirmedAt() const noexcept { return confirmedAt_; }
     /** Elements of the last full answer that are no apps: id and reason. */
@@ -68,6 +69,7 @@ private:
     std::optional<WallTime> confirmedAt_;
     std::optional<TimePoint> settleUntil_; ///< the first state of a run waits for its host names
     bool isSettled_ = false;
+    std::uint64_t heldCount_ = 0;
     std::vector<std::pair<std::string, std::string>> unusable_;
     std::unique_ptr<Timer> publishTimer_;
     std::unique_ptr<Timer> evaluationTimer_;

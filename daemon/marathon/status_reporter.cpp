@@ -31,6 +31,22 @@ void addCounters(StatusReport& report, const char* name, const char* label,
             {name, Metric::Kind::Counter, {{label, text}}, static_cast<double>(value)});
 }
 
+void addCounters(StatusReport& report, const char* name, const char* label,
+                 const SourceCounters::Pairs& values) {
+    for (const auto& [key, value] : values)
+        report.metrics.push_back({name,
+                                  Metric::Kind::Counter,
+                                  {{"kind", key.first}, {label, key.second}},
+                                  static_cast<double>(value)});
+}
+
+/** @param time nothing is told as 0 */
+void addTimestamp(StatusReport& report, const char* name, std::optional<WallTime> time) {
+    const auto sinceEpoch = std::chrono::duration_cast<std::chrono::milliseconds>(
+        time.value_or(WallTime{}).time_since_epoch());
+    addGauge(report, name, static_cast<double>(sinceEpoch.count()) / 1'000);
+}
+
 void addRefusal(StatusReport& report, protocol::Refusal refusal) {
     if (report.refusals.size() < protocol::kMaxRefusals)
         report.refusals.push_back(std::move(refusal));
@@ -60,12 +76,19 @@ void StatusReporter::look() {
 StatusReport StatusReporter::makeReport() const {
     StatusReport report;
     const SourceCounters& counters = source_.counters();
-    const auto confirmed = keeper_.confirmedAt().value_or(WallTime{}).time_since_epoch();
-    addGauge(report, "connected", isConnected_);
+    report.metrics.push_back(
+        {"source_info",
+         Metric::Kind::Gauge,
+         {{"state", std::string{toString(status_.state)}}, {"text", status_.text}},
+         1});
+    addGauge(report, "source_connected", status_.state == protocol::SourceState::Connected);
+    addTimestamp(report, "source_last_confirmed_timestamp_seconds", keeper_.confirmedAt());
+    addTimestamp(report, "stream_last_byte_timestamp_seconds", counters.lastStreamByte);
     addGauge(report, "state_stale", !keeper_.confirmedAt());
-    addGauge(report, "state_confirmed_timestamp_seconds",
-             std::chrono::duration<double>{confirmed}.count());
     addGauge(report, "state_held", keeper_.isHolding());
+    addCounter(report, "snapshots_held_total", keeper_.heldCount());
+    addCounter(report, "resyncs_total", counters.resyncs);
+    addCounter(report, "drifted_apps_total", counters.driftedApps);
     addGauge(report, "apps", publisher_.published().apps);
     addGauge(report, "instances", publisher_.published().instances);
     addGauge(report, "instances_serving", publisher_.published().serving);
@@ -77,6 +100,7 @@ StatusReport StatusReporter::makeReport() const {
     addCounter(report, "events_malformed_total", counters.malformedEvents);
     addCounters(report, "events_total", "type", counters.events);
     addCounters(report, "requests_total", "result", counters.requests);
+    addCounters(report, "request_errors_total", "reason", counters.failures);
 
     std::size_t problems = keeper_.unusable().size();
     for (const auto& [id, reason] : keeper_.unusable())

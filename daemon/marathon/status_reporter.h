@@ -22,7 +22,7 @@ public:
                    const HostResolver& resolver);
 
     void start() { look(); }
-    void setConnected(bool isConnected) noexcept { isConnected_ = isConnected; }
+    void setSource(protocol::SourceStatus status) { status_ = std::move(status); }
 
 private:
     void look();
@@ -34,7 +34,7 @@ private:
     const StateKeeper& keeper_;
     const SnapshotPublisher& publisher_;
     const HostResolver& resolver_;
-    bool isConnected_ = false;
+    protocol::SourceStatus status_;
     protocol::Payload last_;
     TimePoint lastSent_{};
     std::unique_ptr<Timer> timer_;

@@ -22,6 +22,12 @@ constexpr milliseconds kLastReconnectDelay{60'000};
 /** A stream that lasted so long forgives the failures before it; one that a node without
  *  leadership closes at once does not. */
 constexpr milliseconds kGoodRun{10'000};
+/** Events may come later than the answer that has their effect already. */
+constexpr milliseconds kEventDelay{5'000};
+/** What is asked for, as metrics name it. */
+constexpr const char* kStream = "stream";
+constexpr const char* kApps = "apps";
+constexpr const char* kApp = "app";
 /** Full fetches that fail beside an open stream: a master that is half dead. */
 constexpr unsigned kMaxFullFailures = 3;
 
@@ -59,7 +65,8 @@ Watcher::Watcher(TimerFactory& timers, MarathonApi& api, StateKeeper& keeper,
       pumpTimer_{timers.create([this] { pump(); })}, resyncTimer_{timers.create([this] {
           startResyncTimer();
           resync("resync");
-      })} {}
+      })},
+      driftTimer_{timers.create([this] { countDrift(); })} {}
 
 const SourceCounters& Watcher::counters() const {
     return counters_;
@@ -94,35 +101,46 @@ void Watcher::onStreamOpen(const std::string& where) {
     where_ = where;
     openedAt_ = timers_.now();
     ++counters_.streamsOpened;
+    ++counters_.requests[{kStream, "ok"}];
+    counters_.lastStreamByte = keeper_.now().wall;
     parser_ = std::make_unique<SseParser>(SseParser::Handler{
         .onEvent = [this](std::string_view, std::string_view data) { onEvent(data); },
         .onOversized =
-            [this] { plan_.wantAllSoon(Cause::now("an oversized event"), timers_.now()); }});
+            [this] {
+                isInStep_ = false;
+                plan_.wantAllSoon(Cause::now("an oversized event"), timers_.now());
+            }});
     resync("connected");
 }
 
 void Watcher::onStreamData(std::string_view bytes) {
+    counters_.lastStreamByte = keeper_.now().wall;
     parser_->feed(bytes);
     pump();
 }
 
-void Watcher::onStreamClosed(const std::string& reason, bool wasAnswered) {
+void Watcher::onStreamClosed(const MarathonApi::StreamEnd& end) {
     const TimePoint now = timers_.now();
     const bool wasGood = openedAt_ && now - *openedAt_ >= kGoodRun;
     const bool wasOpen = std::exchange(openedAt_, std::nullopt).has_value();
+    isInStep_ = false;
+    if (!wasOpen)
+        ++counters_.requests[{kStream, "failed"}];
+    ++counters_.failures[{kStream, std::string{toString(end.failure)}}];
     failures_ = wasGood ? 0 : failures_ + 1;
     if (failures_ > 0)
         api_.useNextMaster();
     const milliseconds wait = reconnectWait();
-    logWarning("no event stream", {{"reason", reason}, {"retry_ms", wait}});
-    const bool isUnreachable = !wasAnswered && failures_ >= api_.masterCount();
-    if (isUnreachable || !reported_ || reported_->state != SourceState::Unreachable || wasAnswered)
-        report(isUnreachable ? SourceState::Unreachable : SourceState::Connecting, reason);
+    logWarning("no event stream", {{"reason", end.reason}, {"retry_ms", wait}});
+    const bool isUnreachable = !end.wasAnswered && failures_ >= api_.masterCount();
+    if (isUnreachable || !reported_ || reported_->state != SourceState::Unreachable ||
+        end.wasAnswered)
+        report(isUnreachable ? SourceState::Unreachable : SourceState::Connecting, end.reason);
     connectTimer_->start(wait);
     // A server without the stream (Marathon 0.8, a proxy in between) can still be polled.
     const bool isStale = !keeper_.confirmedAt() ||
                          keeper_.now().wall - *keeper_.confirmedAt() >= config_.resyncInterval;
-    if (wasAnswered && !wasOpen && isStale)
+    if (end.wasAnswered && !wasOpen && isStale)
         resync("no event stream");
 }
 
@@ -149,6 +167,7 @@ void Watcher::onEvent(std::string_view data) {
             take(event);
     } catch (const JsonError& error) {
         ++counters_.malformedEvents;
+        isInStep_ = false;
         logWarning("malformed event", {{"reason", error.what()}});
         plan_.wantAllSoon(Cause::now("a malformed event"), timers_.now());
     }
@@ -161,13 +180,17 @@ void Watcher::take(const Event& event) {
     case EventEffect::None:
         break;
     case EventEffect::Apps:
-        for (const std::string& id : event.appIds)
+        for (const std::string& id : event.appIds) {
+            suspects_.erase(id);
             plan_.wantApp(id, Cause::now(event.type + ' ' + id), now);
+        }
         break;
     case EventEffect::Everything:
+        isInStep_ = false;
         plan_.wantAll(Cause::now(event.type), now);
         break;
     case EventEffect::EverythingSoon:
+        isInStep_ = false;
         plan_.wantAllSoon(Cause::now(event.type), now);
         break;
     }
@@ -216,18 +239,20 @@ void Watcher::onFullAnswer(FullFetch& full, const MarathonApi::Answer& answer) {
         full.error = error.what();
     }
     if (!isComplete || !full.error.empty()) {
-        finish(full.fetch, false, full.error.empty() ? "failed" : "rejected",
-               full.error.empty() ? answer.error : full.error);
+        finishBadly(full.fetch, answer, full.error);
         return;
     }
-    const auto conflicts =
+    const auto outcome =
         keeper_.takeFull(std::move(full.answer), full.fetch.startedAt, full.fetch.cause);
-    for (const std::string& id : conflicts)
+    suspectDrift(outcome.changed);
+    for (const std::string& id : outcome.conflicts)
         plan_.wantApp(id, full.fetch.cause, timers_.now());
     startResyncTimer();
+    ++counters_.resyncs;
+    isInStep_ = openedAt_ && full.fetch.startedAt >= *openedAt_;
     if (openedAt_)
         report(SourceState::Connected, where_);
-    finish(full.fetch, true, "ok", "");
+    finish(full.fetch, "ok");
     listener_.onSynchronized();
 }
 
@@ -261,28 +286,60 @@ void Watcher::onAppAnswer(AppFetch& fetch, const MarathonApi::Answer& answer) {
     const Cause& cause = fetch.fetch.cause;
     if (answer.kind == Kind::NotFound) {
         keeper_.takeGone(fetch.fetch.number, fetch.fetch.appId, cause);
-        finish(fetch.fetch, true, "gone", "");
+        finish(fetch.fetch, "gone");
     } else if (answer.kind == Kind::Complete && fetch.error.empty()) {
         const auto outcome = keeper_.takeApp(fetch.fetch.number, *std::move(fetch.app), cause);
-        finish(fetch.fetch, true, outcome == AppStore::Outcome::Outdated ? "outdated" : "ok", "");
+        finish(fetch.fetch, outcome == AppStore::Outcome::Outdated ? "outdated" : "ok");
     } else {
-        finish(fetch.fetch, false, fetch.error.empty() ? "failed" : "rejected",
-               fetch.error.empty() ? answer.error : fetch.error);
+        finishBadly(fetch.fetch, answer, fetch.error);
     }
 }
 
-void Watcher::finish(const FetchPlan::Fetch& fetch, bool isGood, const char* result,
-                     const std::string& error) {
-    ++counters_.requests[result];
-    plan_.finish(fetch.number, isGood, timers_.now());
-    if (!isGood)
-        log(fetch.failures == 0 ? LogLevel::Warning : LogLevel::Debug, "fetch failed",
-            {{"what", fetch.isFull() ? "all apps" : fetch.appId}, {"reason", error}});
+void Watcher::suspectDrift(const std::vector<std::string>& changed) {
+    if (!isInStep_)
+        return;
+    for (const std::string& id : changed) {
+        if (!plan_.isWanted(id))
+            suspects_.insert(id);
+    }
+    if (!suspects_.empty() && !driftTimer_->isActive())
+        driftTimer_->start(kEventDelay);
+}
+
+void Watcher::countDrift() {
+    if (suspects_.empty())
+        return;
+    counters_.driftedApps += suspects_.size();
+    logWarning("drift: a resync found changes that no event told of",
+               {{"apps", suspects_.size()}, {"first", *suspects_.begin()}});
+    suspects_.clear();
+}
+
+void Watcher::finish(const FetchPlan::Fetch& fetch, const char* result) {
+    ++counters_.requests[{fetch.isFull() ? kApps : kApp, result}];
+    plan_.finish(fetch.number, true, timers_.now());
+    pump();
+}
+
+/** @param contentError what is wrong with a whole answer; "" = it was none */
+void Watcher::finishBadly(const FetchPlan::Fetch& fetch, const MarathonApi::Answer& answer,
+                          const std::string& contentError) {
+    const char* const kind = fetch.isFull() ? kApps : kApp;
+    const bool isContent = !contentError.empty();
+    ++counters_.requests[{kind, isContent ? "rejected" : "failed"}];
+    ++counters_
+          .failures[{kind, std::string{toString(isContent ? Failure::Malformed : answer.failure)}}];
+    plan_.finish(fetch.number, false, timers_.now());
+    log(fetch.failures == 0 ? LogLevel::Warning : LogLevel::Debug, "fetch failed",
+        {{"what", fetch.isFull() ? "all apps" : fetch.appId},
+         {"reason", isContent ? contentError : answer.error}});
     const bool isHalfDead = plan_.fullFailures() >= kMaxFullFailures && api_.masterCount() > 1;
     if (isHalfDead && openedAt_ && fetch.isFull()) {
         api_.closeStream();
         openedAt_.reset();
-        onStreamClosed("it does not answer fetches", false);
+        onStreamClosed({.reason = where_ + ": it does not answer fetches",
+                        .failure = Failure::Timeout,
+                        .wasAnswered = false});
     }
     pump();
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 
 namespace mmsd::marathon {
@@ -42,7 +43,7 @@ private:
 
     void onStreamOpen(const std::string& where) override;
     void onStreamData(std::string_view bytes) override;
-    void onStreamClosed(const std::string& reason, bool wasAnswered) override;
+    void onStreamClosed(const MarathonApi::StreamEnd& end) override;
 
     void connect();
     void onEvent(std::string_view data);
@@ -53,8 +54,11 @@ private:
     void startApp(const FetchPlan::Fetch& fetch);
     void onFullAnswer(FullFetch& fetch, const MarathonApi::Answer& answer);
     void onAppAnswer(AppFetch& fetch, const MarathonApi::Answer& answer);
-    void finish(const FetchPlan::Fetch& fetch, bool isGood, const char* result,
-                const std::string& error);
+    void finish(const FetchPlan::Fetch& fetch, const char* result);
+    void finishBadly(const FetchPlan::Fetch& fetch, const MarathonApi::Answer& answer,
+                     const std::string& contentError);
+    void suspectDrift(const std::vector<std::string>& changed);
+    void countDrift();
     void report(protocol::SourceState state, const std::string& text);
     void startResyncTimer();
     [[nodiscard]] std::chrono::milliseconds reconnectWait();
@@ -71,11 +75,15 @@ private:
     std::string where_;                 ///< the server of the stream
     std::optional<TimePoint> openedAt_; ///< the stream is open
     unsigned failures_ = 0;             ///< streams in a row that did not last
+    /** A whole answer was taken beside the open stream, and what changed since has been told. */
+    bool isInStep_ = false;
+    std::set<std::string> suspects_; ///< changed without a word, unless an event comes late
     SourceCounters counters_;
     std::optional<protocol::SourceStatus> reported_;
     std::unique_ptr<Timer> connectTimer_;
     std::unique_ptr<Timer> pumpTimer_;
     std::unique_ptr<Timer> resyncTimer_;
+    std::unique_ptr<Timer> driftTimer_;
 };
 
 } // namespace mmsd::marathon

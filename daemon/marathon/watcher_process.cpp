@@ -231,7 +231,7 @@ void WatcherProcess::restoreState() {
 
 void WatcherProcess::onSourceStatus(const protocol::SourceStatus& status) {
     logInfo("source", {{"state", toString(status.state)}, {"text", status.text}});
-    reporter_->setConnected(status.state == protocol::SourceState::Connected);
+    reporter_->setSource(status);
     outlet_->sendSourceStatus(status);
 }
 

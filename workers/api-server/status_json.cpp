@@ -76,9 +76,9 @@ void writeWatcher(JsonWriter& json, const ApiState& state, const ApiTime& now) {
         return json.null();
     const protocol::StatusReport& report = received->second.report;
     const std::chrono::duration<double> confirmed{
-        find(report, "state_confirmed_timestamp_seconds").value_or(0)};
+        find(report, "source_last_confirmed_timestamp_seconds").value_or(0)};
     json.beginObject();
-    json.member("connected", find(report, "connected").value_or(0) != 0);
+    json.member("connected", find(report, "source_connected").value_or(0) != 0);
     json.member("state_stale", find(report, "state_stale").value_or(1) != 0);
     json.member("state_confirmed_age_seconds",
                 age(now.realtime, std::chrono::duration_cast<microseconds>(confirmed)));

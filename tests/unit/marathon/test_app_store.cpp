@@ -27,7 +27,7 @@ struct Scene {
         return answer;
     }
     std::vector<std::string> full(RequestNumber number, const std::vector<std::string>& apps) {
-        return store.applyFull(answer(number, apps), test::moment(time).steady);
+        return store.applyFull(answer(number, apps), test::moment(time).steady).conflicts;
     }
     Outcome app(RequestNumber number, const std::string& json) {
         return store.applyApp(number, parseApp(json));
@@ -132,7 +132,8 @@ TEST_CASE("app_store: an older answer between comparison and commit is fetched a
     FullAnswer late = scene.answer(3, {appJson("/a", 1), appJson("/b", 1)});
     CHECK(scene.app(2, appJson("/a", 2)) == Outcome::Changed);
     CHECK(scene.gone(2, "/b") == Outcome::Changed);
-    CHECK(scene.store.applyFull(std::move(late), test::moment().steady) == Changes{"/a", "/b"});
+    CHECK(scene.store.applyFull(std::move(late), test::moment().steady).conflicts ==
+          Changes{"/a", "/b"});
 }
 
 TEST_CASE("app_store: what is no app costs itself only", "[marathon][store]") {
@@ -142,7 +143,7 @@ TEST_CASE("app_store: what is no app costs itself only", "[marathon][store]") {
     REQUIRE(answer.unusable().size() == 4);
     CHECK(answer.unusable()[1].first == "/x/../y");
     CHECK(answer.unusable()[3].second == "the id stands there twice");
-    CHECK(scene.store.applyFull(std::move(answer), test::moment().steady).empty());
+    CHECK(scene.store.applyFull(std::move(answer), test::moment().steady).conflicts.empty());
     CHECK(scene.changes() == Changes{"/a:1"});
     CHECK_THROWS_AS(scene.answer(2, {"{"}), JsonError);
 }

@@ -124,7 +124,7 @@ TEST_CASE("file_source: a bad file leaves the last good state", "[marathon][file
     scene.awaitState(protocol::SourceState::Unreachable);
     CHECK(scene.outlet.statuses.back().text.find("apps.json") != std::string::npos);
     CHECK(::unlinkat(scene.folder.fd(), "apps.json", 0) == 0);
-    scene.await([&] { return scene.source->counters().requests.at("failed") == 2; });
+    scene.await([&] { return scene.source->counters().requests.at({"file", "failed"}) == 2; });
     CHECK(scene.outlet.snapshots.size() == sent);
 
     scene.write(list(1));
@@ -161,7 +161,7 @@ TEST_CASE("file_source: a resync takes the file anew", "[marathon][file]") {
     scene.start();
     scene.awaitApps(1);
     scene.source->resync("test");
-    CHECK(scene.source->counters().requests.at("ok") == 2);
+    CHECK(scene.source->counters().requests.at({"file", "ok"}) == 2);
     scene.loop.poll();
     CHECK(scene.outlet.snapshots.size() == 1);
 }

@@ -29,6 +29,7 @@ struct Scene : private MarathonApi::StreamHandler {
     std::string openedAt;
     std::string stream;
     std::string closed;
+    Failure failure = Failure::None;
     bool wasAnswered = false;
 
     void start(const std::string& credentials = "",
@@ -75,9 +76,10 @@ struct Scene : private MarathonApi::StreamHandler {
     }
     void onStreamOpen(const std::string& where) override { openedAt = where; }
     void onStreamData(std::string_view bytes) override { stream += bytes; }
-    void onStreamClosed(const std::string& reason, bool answered) override {
-        closed = reason;
-        wasAnswered = answered;
+    void onStreamClosed(const MarathonApi::StreamEnd& end) override {
+        closed = end.reason;
+        failure = end.failure;
+        wasAnswered = end.wasAnswered;
     }
 };
 
@@ -193,6 +195,7 @@ TEST_CASE("marathon_client: the event stream", "[marathon][client]") {
     scene.marathon.finish();
     scene.await([&] { return !scene.closed.empty(); });
     CHECK(scene.closed.find("closed by Marathon") != std::string::npos);
+    CHECK(scene.failure == Failure::Closed);
     CHECK(scene.wasAnswered);
 }
 
@@ -204,6 +207,7 @@ TEST_CASE("marathon_client: a stream that falls silent is dead", "[marathon][cli
     scene.await([&] { return !scene.closed.empty(); });
     CHECK(scene.stream == "data: {}\r\n\r\n");
     CHECK(scene.closed.find("silent for 50 ms") != std::string::npos);
+    CHECK(scene.failure == Failure::Timeout);
     CHECK(scene.wasAnswered);
 }
 
@@ -214,10 +218,12 @@ TEST_CASE("marathon_client: what is no event stream", "[marathon][client]") {
     scene.openStream();
     scene.await([&] { return !scene.closed.empty(); });
     CHECK(scene.closed.find("unexpected type: text/html") != std::string::npos);
+    CHECK(scene.failure == Failure::Malformed);
     scene.marathon.replies["/v2/events"] = {.status = 405, .type = "text/html"};
     scene.openStream();
     scene.await([&] { return !scene.closed.empty(); });
     CHECK(scene.closed.find("status 405") != std::string::npos);
+    CHECK(scene.failure == Failure::Status);
     CHECK(scene.wasAnswered);
     CHECK(scene.openedAt.empty());
 }
@@ -278,6 +284,7 @@ TEST_CASE("marathon_client: follows a redirect to the leader", "[marathon][clien
         scene.openStream();
         scene.await([&] { return !scene.closed.empty(); });
         CHECK(scene.closed.find("status 302") != std::string::npos);
+        CHECK(scene.failure == Failure::Redirect);
         CHECK(leader.requests.size() == 1);
     }
 }
@@ -303,6 +310,7 @@ TEST_CASE("marathon_client: refuses redirects to elsewhere than HTTP", "[maratho
     scene.openStream();
     scene.await([&] { return !scene.closed.empty(); });
     CHECK(scene.closed.find("a redirect to") != std::string::npos);
+    CHECK(scene.failure == Failure::Redirect);
 }
 
 TEST_CASE("marathon_client: a master's name is looked up first", "[marathon][client]") {

@@ -36,7 +36,8 @@ struct Scene {
         FullAnswer answer{keeper.store(), ++number};
         for (const std::string& json : apps)
             answer.add(json);
-        CHECK(keeper.takeFull(std::move(answer), timers.now(), Cause{"full", number}).empty());
+        CHECK(keeper.takeFull(std::move(answer), timers.now(), Cause{"full", number})
+                  .conflicts.empty());
         timers.advance(milliseconds{0});
     }
     [[nodiscard]] std::size_t sent() const { return outlet.snapshots.size(); }

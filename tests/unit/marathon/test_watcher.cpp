@@ -39,7 +39,10 @@ public:
     [[nodiscard]] std::size_t masterCount() const override { return masters; }
 
     void close(const std::string& reason = "gone", bool wasAnswered = false) {
-        std::exchange(stream, nullptr)->onStreamClosed(reason, wasAnswered);
+        std::exchange(stream, nullptr)
+            ->onStreamClosed({.reason = reason,
+                              .failure = wasAnswered ? Failure::Closed : Failure::Connect,
+                              .wasAnswered = wasAnswered});
     }
     Request take(const std::string& appId) {
         const auto is = [&](const Request& request) { return request.appId == appId; };
@@ -55,12 +58,12 @@ public:
         const bool isWanted = request.onChunk(std::string_view{body}.substr(0, half)) &&
                               request.onChunk(std::string_view{body}.substr(half));
         if (isWanted)
-            request.onAnswer({Answer::Kind::Complete, ""});
+            request.onAnswer({Answer::Kind::Complete, "", Failure::None});
         else
-            request.onAnswer({Answer::Kind::Failed, "the answer was refused"});
+            request.onAnswer({Answer::Kind::Failed, "the answer was refused", Failure::Malformed});
     }
     void refuse(const std::string& appId, Answer::Kind kind = Answer::Kind::Failed) {
-        take(appId).onAnswer({kind, "status 503"});
+        take(appId).onAnswer({kind, "status 503", Failure::Status});
     }
 };
 
@@ -151,7 +154,7 @@ TEST_CASE("watcher: Marathon's 404 means gone", "[marathon][watcher]") {
     scene.timers.advance(seconds{1});
     scene.dirty("/pod"); // pods send such events, too
     scene.api.refuse("/pod", MarathonApi::Answer::Kind::NotFound);
-    CHECK(scene.watcher.counters().requests.at("gone") == 2);
+    CHECK(scene.watcher.counters().requests.at({"app", "gone"}) == 2);
 }
 
 TEST_CASE("watcher: what is not a whole answer leaves the state", "[marathon][watcher]") {
@@ -323,6 +326,63 @@ TEST_CASE("watcher: polls a server that has no event stream", "[marathon][watche
         REQUIRE(scene.timers.fireNext());
     scene.api.close("status 404", true);
     CHECK(scene.api.requests.empty()); // not more often than the resync interval
+}
+
+TEST_CASE("watcher: drift is what a resync finds and no event told of", "[marathon][watcher]") {
+    Scene scene;
+    scene.connect(list({appJson("/a", 1), appJson("/b", 1), appJson("/c", 1), appJson("/d", 1)}));
+    CHECK(scene.watcher.counters().driftedApps == 0); // everything was new
+    scene.watcher.resync("test");
+    scene.dirty("/d"); // being fetched by itself
+    scene.api.answer("", list({appJson("/a", 2), appJson("/b", 2), appJson("/d", 2)}));
+    scene.timers.advance(seconds{1});
+    scene.dirty("/b"); // late, yet told
+    scene.timers.advance(seconds{4});
+    CHECK(scene.watcher.counters().driftedApps == 2); // /a changed, /c is gone
+    CHECK(scene.watcher.counters().resyncs == 2);
+}
+
+TEST_CASE("watcher: what a fetch after a gap finds is no drift", "[marathon][watcher]") {
+    Scene scene;
+    scene.connect(list({appJson("/a", 1)}));
+    SECTION("a new stream") {
+        scene.timers.advance(seconds{20});
+        scene.api.close();
+        scene.timers.advance(seconds{4});
+        scene.api.stream->onStreamOpen("http://m:1");
+    }
+    SECTION("an event that names no app") {
+        scene.timers.advance(FetchPlan::kSoonSpacing);
+        scene.event(R"({"eventType":"group_change_success","groupId":"/"})");
+        scene.timers.advance(seconds{1});
+    }
+    scene.api.answer("", list({appJson("/a", 2)}));
+    scene.timers.advance(seconds{10});
+    CHECK(scene.watcher.counters().driftedApps == 0);
+}
+
+TEST_CASE("watcher: counts requests and errors by kind", "[marathon][watcher]") {
+    Scene scene;
+    scene.watcher.start();
+    CHECK_FALSE(scene.watcher.counters().lastStreamByte);
+    scene.api.close("connection refused");
+    while (scene.api.stream == nullptr)
+        REQUIRE(scene.timers.fireNext());
+    scene.api.stream->onStreamOpen("http://m:1");
+    CHECK(scene.watcher.counters().lastStreamByte);
+    scene.api.refuse("");
+    scene.timers.advance(seconds{1});
+    scene.api.answer("", "[]");
+    scene.timers.advance(seconds{1});
+    scene.api.answer("", list({}));
+    using Pairs = SourceCounters::Pairs;
+    CHECK(scene.watcher.counters().requests == Pairs{{{"stream", "failed"}, 1},
+                                                     {{"stream", "ok"}, 1},
+                                                     {{"apps", "failed"}, 1},
+                                                     {{"apps", "rejected"}, 1},
+                                                     {{"apps", "ok"}, 1}});
+    CHECK(scene.watcher.counters().failures ==
+          Pairs{{{"stream", "connect"}, 1}, {{"apps", "status"}, 1}, {{"apps", "malformed"}, 1}});
 }
 
 } // namespace mmsd::marathon

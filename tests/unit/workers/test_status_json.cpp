@@ -118,9 +118,9 @@ TEST_CASE("status: how the watcher stands with Marathon", "[workers][api]") {
     using enum protocol::Metric::Kind;
     api::ApiState state;
     protocol::StatusReport& report = state.reports["marathon-watcher"].report;
-    report.metrics = {{"connected", Gauge, {}, 1},
+    report.metrics = {{"source_connected", Gauge, {}, 1},
                       {"state_stale", Gauge, {}, 0},
-                      {"state_confirmed_timestamp_seconds", Gauge, {}, 1000.5}};
+                      {"source_last_confirmed_timestamp_seconds", Gauge, {}, 1000.5}};
     {
         const auto json = render(state, {0s, 1002s});
         CHECK(json["watcher"]["connected"].GetBool());
