@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 
 import pytest
 from mmsd_harness import PROCESSES
@@ -84,6 +85,64 @@ def test_error_statuses(served):
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert mmsd.get("/v1/apps", method=method).status == 405
     assert mmsd.get("/no/such/path").status == 404
+
+
+def test_json(served):
+    mmsd, double = served
+
+    def ask(path: str):
+        answer = mmsd.get(path, Accept="application/json")
+        assert answer.headers["Content-Type"] == "application/json"
+        return answer.status, json.loads(answer.body)
+
+    assert ask("/v1/apps") == (200, ["/developer/trapni/php", "/idle"])
+    assert ask("/v1/service_ports/idle/none")[0] == 404
+    assert ask("/v1/service_ports/developer/trapni/php") == (200, [10000, 10001, 10002])
+    tasks = {task.host: task for task in double.app("/developer/trapni/php").tasks}
+    status, instances = ask("/v1/instances/developer/trapni/php?portIndex=0:1")
+    assert status == 200 and len(instances) == 2
+    for instance, (address, host) in zip(
+        instances, (("127.0.0.1", "localhost"), ("127.0.0.2", "127.0.0.2"))
+    ):
+        assert tasks[host].uuid in instance.pop("task")
+        assert instance == {"host": host, "address": address, "ports": tasks[host].ports[:2],
+                            "agent": tasks[host].agent}
+    assert mmsd.get("/v1/instances/idle", Accept="application/json").status == 204
+    refused = mmsd.get("/v1/apps", Accept="*/*;q=0")
+    assert refused.status == 406 and refused.headers["Vary"] == "Accept"
+
+
+def test_an_unchanged_answer_is_304(served):
+    mmsd, double = served
+    path = "/v1/instances/developer/trapni/php"
+    first = mmsd.get(path)
+    tag = first.headers["ETag"]
+    again = mmsd.get(path, **{"If-None-Match": tag})
+    assert (again.status, again.body, again.headers["ETag"]) == (304, b"", tag)
+    assert again.headers["Vary"] == first.headers["Vary"] == "Accept"
+    # A change elsewhere moves the generation, but is none of this resource.
+    double.scale("/idle", 1)
+    wait_for("the other app", lambda: mmsd.get("/v1/instances/idle").status == 200)
+    assert mmsd.get(path, **{"If-None-Match": tag}).status == 304
+    assert int(mmsd.get(path).headers["Mmsd-Generation"]) > int(first.headers["Mmsd-Generation"])
+    double.scale("/developer/trapni/php", 1)
+    wait_for("the change", lambda: mmsd.get(path, **{"If-None-Match": tag}).status == 200)
+
+
+def test_options_and_allow(served):
+    mmsd, _ = served
+    for path in ("/v1/apps", "/ping", "*"):
+        answer = mmsd.get(path, method="OPTIONS")
+        assert (answer.status, answer.headers["Allow"]) == (204, "GET, HEAD, OPTIONS")
+    assert mmsd.get("/v1/apps", method="POST").headers["Allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_percent_encoded_names(served):
+    mmsd, _ = served
+    expected = mmsd.get("/v1/instances/developer/trapni/php").body
+    for name in ("%2Fdeveloper%2Ftrapni%2Fphp", "developer/%74rapni/php", "/developer%2ftrapni/php"):
+        assert mmsd.get(f"/v1/instances/{name}").body == expected
+    assert mmsd.get("/v1/instances/a%zz").status == 400
 
 
 def test_head_has_no_body_and_keeps_the_connection(served):

@@ -4,17 +4,18 @@
 
 #include "build_config.h"
 
+#include "common/duration.h"
 #include "common/text.h"
-#include "workers/api-server/instance_list.h"
+#include "workers/api-server/app_lists.h"
+#include "workers/api-server/content_negotiation.h"
+#include "workers/api-server/entity_tag.h"
 #include "workers/api-server/status_json.h"
-#include "workers/api-server/url.h"
 
+#include <algorithm>
 #include <array>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace mmsd::api {
 
@@ -22,132 +23,30 @@ namespace {
 
 constexpr std::string_view kAllowedMethods = "GET, HEAD, OPTIONS";
 
-using Query = std::vector<std::pair<std::string, std::string>>;
-
-/** What a resource may use to answer. */
-struct Question {
-    const ApiState& state;
-    const ApiTime& now;
-    std::string appId; ///< with leading slash; only where the resource takes a name
-    Query query;
-};
-
-HttpResponse failure(int status, const std::string& reason) {
-    return textResponse(status, reason + "\n");
+HttpResponse ping(const Inquiry& inquiry, const ApiState&, const ApiTime&) {
+    return content(inquiry, "pong\n");
 }
 
-HttpResponse noContent() {
-    HttpResponse response;
-    response.status = 204;
-    return response;
+HttpResponse version(const Inquiry& inquiry, const ApiState&, const ApiTime&) {
+    return content(inquiry, std::string{"api "} + MMSD_VERSION + "\n");
 }
 
-HttpResponse noStateYet() {
-    HttpResponse response = failure(503, "no state from Marathon yet");
-    response.retryAfter = std::chrono::seconds{1};
-    return response;
+HttpResponse status(const Inquiry& inquiry, const ApiState& state, const ApiTime& now) {
+    return content(inquiry, renderStatus(state, now));
 }
 
-HttpResponse noSuchApp(const std::string& appId) {
-    return failure(404, "no such app: " + escapeText(appId));
-}
+constexpr std::array kText{kTextType};
+constexpr std::array kJson{kJsonType};
+constexpr std::array kTextOrJson{kTextType, kJsonType};
 
-/** A request that its resource cannot make sense of; what() is the reason. */
-class BadRequest : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
-};
-
-/** The value of a query parameter. @throws BadRequest if it is given twice */
-const std::string* parameter(const Query& query, std::string_view name) {
-    const std::string* found = nullptr;
-    for (const auto& [key, value] : query)
-        if (key == name) {
-            if (found != nullptr)
-                throw BadRequest{std::string{name} + ": given more than once"};
-            found = &value;
-        }
-    return found;
-}
-
-/** @throws BadRequest for anything but 0 and 1 */
-bool isSwitchedOn(const Query& query, std::string_view name) {
-    const std::string* value = parameter(query, name);
-    if (value != nullptr && *value != "0" && *value != "1")
-        throw BadRequest{std::string{name} + ": expected 0 or 1"};
-    return value != nullptr && *value == "1";
-}
-
-HttpResponse ping(const Question&) {
-    return textResponse(200, "pong\n");
-}
-
-HttpResponse version(const Question&) {
-    return textResponse(200, std::string{"api "} + MMSD_VERSION + "\n");
-}
-
-HttpResponse apps(const Question& question) {
-    if (!question.state.snapshot)
-        return noStateYet();
-    std::string text;
-    for (const auto& app : question.state.snapshot->apps)
-        text.append(app->id).append("\n");
-    return textResponse(200, std::move(text));
-}
-
-HttpResponse instances(const Question& question) {
-    InstanceListOptions options;
-    options.hasHostNames = isSwitchedOn(question.query, "noresolve");
-    options.hasAgentHash = isSwitchedOn(question.query, "withid");
-    const std::string* range = parameter(question.query, "portIndex");
-    if (!question.state.snapshot)
-        return noStateYet();
-    const protocol::App* app = protocol::findApp(*question.state.snapshot, question.appId);
-    if (app == nullptr)
-        return noSuchApp(question.appId);
-    if (range != nullptr && !range->empty()) {
-        std::string reason;
-        const auto ports = parsePortRange(*range, app->ports.size(), reason);
-        if (!ports)
-            throw BadRequest{"portIndex: " + reason};
-        options.ports = *ports;
-    }
-    std::string text = renderInstanceList(*app, options);
-    return text.empty() ? noContent() : textResponse(200, std::move(text));
-}
-
-HttpResponse servicePorts(const Question& question) {
-    if (!question.state.snapshot)
-        return noStateYet();
-    const protocol::App* app = protocol::findApp(*question.state.snapshot, question.appId);
-    if (app == nullptr)
-        return noSuchApp(question.appId);
-    std::string text;
-    for (const protocol::Port& port : app->ports)
-        text.append(std::to_string(port.servicePort)).append("\n");
-    return text.empty() ? noContent() : textResponse(200, std::move(text));
-}
-
-HttpResponse status(const Question& question) {
-    HttpResponse response;
-    response.contentType = kJsonType;
-    response.body = renderStatus(question.state, question.now);
-    return response;
-}
-
-struct Route {
-    std::string_view path;
-    bool takesName; ///< an app id follows the path
-    HttpResponse (*answer)(const Question& question);
-};
-
+/** Every resource. A new one is a row here and a function that answers. */
 constexpr std::array kRoutes{
-    Route{"/ping", false, ping},
-    Route{"/version", false, version},
-    Route{"/v1/apps", false, apps},
-    Route{"/v1/instances", true, instances},
-    Route{"/v1/service_ports", true, servicePorts},
-    Route{"/v1/status", false, status},
+    Route{"/ping", false, kText, Freshness::Constant, ping},
+    Route{"/version", false, kText, Freshness::Constant, version},
+    Route{"/v1/apps", false, kTextOrJson, Freshness::Snapshot, listApps},
+    Route{"/v1/instances", true, kTextOrJson, Freshness::Snapshot, listInstances},
+    Route{"/v1/service_ports", true, kTextOrJson, Freshness::Snapshot, listServicePorts},
+    Route{"/v1/status", false, kJson, Freshness::Instant, status},
 };
 
 /** The app id behind a route's path, with or without its own leading slash: "/a", "//a" → "/a". */
@@ -171,36 +70,106 @@ const Route* findRoute(std::string_view path, std::string_view& appId) noexcept 
 
 HttpResponse allowedMethods(int status) {
     HttpResponse response =
-        status == 204 ? noContent() : failure(status, "only GET, HEAD and OPTIONS");
+        status == 204 ? noContent() : textResponse(status, "only GET, HEAD and OPTIONS\n");
     response.allow = kAllowedMethods;
     return response;
 }
 
+HttpResponse notAcceptable(const Route& route) {
+    std::string text = "offered here:";
+    for (const std::string_view type : route.types)
+        text.append(" ").append(type.substr(0, type.find(';')));
+    HttpResponse response = textResponse(406, text + "\n");
+    response.variesByAccept = true;
+    return response;
+}
+
+bool hasTag(const Route& route) noexcept {
+    return route.freshness != Freshness::Instant && route.freshness != Freshness::Stream;
+}
+
+/** Takes "wait" out of the query. @throws BadRequest */
+std::optional<std::chrono::milliseconds> takeWait(Query& query) {
+    const std::string* text = parameter(query, "wait");
+    if (text == nullptr)
+        return std::nullopt;
+    const auto wait = parseDuration(*text);
+    if (!wait)
+        throw BadRequest{"wait: expected a duration like 30s"};
+    std::erase_if(query, [](const auto& each) { return each.first == "wait"; });
+    return std::min<std::chrono::milliseconds>(*wait, kMaxWait);
+}
+
 } // namespace
 
-HttpResponse answer(const HttpRequest& request, const ApiState& state, const ApiTime& now) {
+std::variant<Inquiry, HttpResponse> understand(const HttpRequest& request) {
     const bool isOptions = request.method == "OPTIONS";
     if (request.path == "*" && isOptions)
         return allowedMethods(204);
     const auto path = percentDecode(request.path);
     if (!path)
-        return failure(400, "malformed percent-encoding in the path");
+        return textResponse(400, "malformed percent-encoding in the path\n");
+    Inquiry inquiry;
     std::string_view appId;
-    const Route* route = findRoute(*path, appId);
-    if (route == nullptr)
-        return failure(404, "no such resource: " + escapeText(*path));
+    inquiry.route = findRoute(*path, appId);
+    if (inquiry.route == nullptr)
+        return textResponse(404, "no such resource: " + escapeText(*path) + "\n");
     if (isOptions)
         return allowedMethods(204);
     if (request.method != "GET" && request.method != "HEAD")
         return allowedMethods(405);
+    const auto type = negotiate(request.accept, inquiry.route->types);
+    if (!type)
+        return notAcceptable(*inquiry.route);
+    inquiry.mediaType = inquiry.route->types[*type];
     auto query = parseQuery(request.query);
     if (!query)
-        return failure(400, "malformed percent-encoding in the query");
+        return failure(inquiry, 400, "malformed percent-encoding in the query");
+    inquiry.appId = appId;
+    inquiry.query = std::move(*query);
     try {
-        return route->answer({state, now, std::string{appId}, std::move(*query)});
+        if (hasTag(*inquiry.route))
+            inquiry.wait = takeWait(inquiry.query);
     } catch (const BadRequest& error) {
-        return failure(400, error.what());
+        return failure(inquiry, 400, error.what());
     }
+    return inquiry;
+}
+
+HttpResponse answer(const Inquiry& inquiry, const ApiState& state, const ApiTime& now) {
+    const Route& route = *inquiry.route;
+    HttpResponse response;
+    try {
+        response = route.answer(inquiry, state, now);
+    } catch (const BadRequest& error) {
+        response = failure(inquiry, 400, error.what());
+    }
+    response.variesByAccept = route.types.size() > 1;
+    // A 404 has a tag, too, so that one can wait for an app to appear.
+    if (hasTag(route) && (response.status < 300 || response.status == 404)) {
+        response.entityTag = makeEntityTag(response.status, response.contentType, response.body);
+        response.cacheControl = "no-cache"; // ask each time; mostly the answer is 304
+    } else {
+        response.cacheControl = "no-store";
+    }
+    if (state.snapshot &&
+        (route.freshness == Freshness::Snapshot || route.freshness == Freshness::Reports))
+        response.fields.append("Mmsd-Generation: ")
+            .append(std::to_string(state.snapshot->generation))
+            .append("\r\n");
+    return response;
+}
+
+HttpResponse answer(const HttpRequest& request, const ApiState& state, const ApiTime& now) {
+    auto understood = understand(request);
+    if (auto* refusal = std::get_if<HttpResponse>(&understood))
+        return std::move(*refusal);
+    HttpResponse response = answer(std::get<Inquiry>(understood), state, now);
+    // Only what would be a success is conditional (RFC 9110 §13.2.1).
+    if (!response.entityTag.empty() && response.status < 300 &&
+        matchesTag(request.ifNoneMatch, response.entityTag))
+        return notModified(response);
+    return response;
 }
 
 } // namespace mmsd::api

@@ -22,7 +22,7 @@ ApiServer::ApiServer(EventLoop& loop, TimerFactory& timers, UniqueFd listener,
                      std::size_t connectionLimit)
     : timers_{timers}, server_{loop, timers, std::move(listener), connectionLimit,
                                [this](const HttpRequest& request) {
-                                   return answer(request, state_, now());
+                                   return prepare(answer(request, state_, now()));
                                }} {
     server_.pause(kFirstStateLimit);
 }

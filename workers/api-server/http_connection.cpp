@@ -17,8 +17,6 @@ namespace {
 constexpr std::size_t kReadSize = 16'384;
 /** Octets of answers after which pipelined requests wait until the client has taken them. */
 constexpr std::size_t kOutputBatch = 65'536;
-/** Octets: larger bodies are queued as they are, smaller ones are gathered. */
-constexpr std::size_t kGatherLimit = 16'384;
 constexpr std::size_t kMaxBuffersPerWrite = 16;
 
 } // namespace
@@ -70,7 +68,7 @@ void HttpConnection::onTimeout() {
     if (phase_ == Phase::Reading && !parser_.isUntouched()) {
         mediator_.onRefused(408);
         closesAfterWriting_ = true;
-        queue(textResponse(408, "request not complete in time\n"), true);
+        queue(prepare(textResponse(408, "request not complete in time\n")), true);
         flush();
     }
     isOver_ = true;
@@ -136,12 +134,13 @@ void HttpConnection::afterWriting() {
  *  @return how many octets were used */
 std::size_t HttpConnection::takeRequests(std::string_view octets) {
     std::size_t used = 0;
-    while (used < octets.size() && !closesAfterWriting_ && outputSize_ < kOutputBatch) {
+    while (used < octets.size() && !closesAfterWriting_ && output_.size() < kOutputBatch) {
         used += parser_.feed(octets.substr(used));
         if (parser_.error()) {
             mediator_.onRefused(parser_.error()->status);
             closesAfterWriting_ = true;
-            queue(textResponse(parser_.error()->status, parser_.error()->reason + "\n"), true);
+            queue(prepare(textResponse(parser_.error()->status, parser_.error()->reason + "\n")),
+                  true);
         } else if (parser_.isComplete()) {
             const HttpRequest& request = parser_.request();
             closesAfterWriting_ = !request.keepsAlive || isDraining_;
@@ -153,32 +152,22 @@ std::size_t HttpConnection::takeRequests(std::string_view octets) {
     return used;
 }
 
-void HttpConnection::queue(const HttpResponse& response, bool hasBody) {
-    const std::size_t bodySize = hasBody ? response.body.size() : 0;
-    if (output_.empty() || output_.back().size() > kGatherLimit)
-        output_.emplace_back();
-    std::string& text = output_.back();
+void HttpConnection::queue(const PreparedResponsePtr& response, bool hasBody) {
+    std::string& text = output_.tail();
     const std::size_t before = text.size();
-    appendHead(text, response, mediator_.date(), !closesAfterWriting_);
-    outputSize_ += text.size() - before + bodySize;
-    if (bodySize > kGatherLimit)
-        output_.push_back(response.body);
-    else if (bodySize > 0)
-        text.append(response.body);
+    appendHead(text, *response, mediator_.date(), !closesAfterWriting_);
+    output_.grown(text.size() - before);
+    if (hasBody)
+        output_.add({response, &response->body});
 }
 
 /** Sends what the socket takes. @return true if nothing is left to be sent, or nobody to take it */
 bool HttpConnection::flush() {
-    while (outputSize_ > 0) {
+    while (output_.size() > 0) {
         std::array<iovec, kMaxBuffersPerWrite> buffers;
-        const std::size_t count = std::min(output_.size(), buffers.size());
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t offset = i == 0 ? outputOffset_ : 0;
-            buffers[i] = {output_[i].data() + offset, output_[i].size() - offset};
-        }
         msghdr message{};
         message.msg_iov = buffers.data();
-        message.msg_iovlen = count;
+        message.msg_iovlen = output_.gather(buffers);
         const ssize_t sent = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
@@ -188,17 +177,14 @@ bool HttpConnection::flush() {
             isOver_ = true;
             return true;
         }
-        outputSize_ -= static_cast<std::size_t>(sent);
-        outputOffset_ += static_cast<std::size_t>(sent);
-        while (!output_.empty() && outputOffset_ >= output_.front().size()) {
-            outputOffset_ -= output_.front().size();
-            output_.pop_front();
-        }
+        output_.consume(static_cast<std::size_t>(sent));
     }
-    mediator_.onBacklog(static_cast<std::ptrdiff_t>(outputSize_) -
-                        static_cast<std::ptrdiff_t>(reportedBacklog_));
-    reportedBacklog_ = outputSize_;
-    return outputSize_ == 0;
+    if (output_.size() != reportedBacklog_) {
+        mediator_.onBacklog(static_cast<std::ptrdiff_t>(output_.size()) -
+                            static_cast<std::ptrdiff_t>(reportedBacklog_));
+        reportedBacklog_ = output_.size();
+    }
+    return output_.size() == 0;
 }
 
 void HttpConnection::setDeadline(std::chrono::milliseconds fromNow) {

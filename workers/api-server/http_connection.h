@@ -7,11 +7,11 @@
 #include "common/unique_fd.h"
 #include "workers/api-server/http_request_parser.h"
 #include "workers/api-server/http_response.h"
+#include "workers/api-server/output_queue.h"
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,7 +37,7 @@ public:
     class Mediator {
     public:
         virtual ~Mediator() = default;
-        [[nodiscard]] virtual HttpResponse respond(const HttpRequest& request) = 0;
+        [[nodiscard]] virtual PreparedResponsePtr respond(const HttpRequest& request) = 0;
         /** A request that was refused before anyone looked at what it asked for. */
         virtual void onRefused(int status) = 0;
         /** For the Date field; valid until the next call. */
@@ -70,7 +70,7 @@ private:
     void discardSome();
     void handle(std::string_view octets);
     std::size_t takeRequests(std::string_view octets);
-    void queue(const HttpResponse& response, bool hasBody);
+    void queue(const PreparedResponsePtr& response, bool hasBody);
     bool flush();
     void afterWriting();
     void setDeadline(std::chrono::milliseconds fromNow);
@@ -86,9 +86,7 @@ private:
     bool isOver_ = false;
 
     std::string unhandled_; ///< pipelined octets behind an answer that is not taken yet
-    std::deque<std::string> output_;
-    std::size_t outputOffset_ = 0; ///< octets of output_.front() that are sent
-    std::size_t outputSize_ = 0;   ///< octets that are not sent
+    OutputQueue output_;
     std::size_t reportedBacklog_ = 0;
 
     TimerFactory::TimePoint idleSince_;

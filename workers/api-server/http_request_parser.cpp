@@ -41,6 +41,13 @@ std::string_view trimBlanks(std::string_view text) noexcept {
     return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
+/** Joins the lines of a field. Source: RFC 9110 §5.3. */
+void appendValue(std::string& joined, std::string_view value) {
+    if (!joined.empty())
+        joined.append(", ");
+    joined.append(value);
+}
+
 } // namespace
 
 void HttpRequestParser::reset() {
@@ -225,6 +232,12 @@ void HttpRequestParser::onHeader(std::string_view name, std::string_view value) 
         onConnection(value);
     } else if (equalsIgnoringCase(name, "Expect")) {
         expectsContinue_ = true;
+    } else if (equalsIgnoringCase(name, "Accept")) {
+        appendValue(request_.accept, value);
+    } else if (equalsIgnoringCase(name, "If-None-Match")) {
+        appendValue(request_.ifNoneMatch, value);
+    } else if (equalsIgnoringCase(name, "Last-Event-ID")) {
+        appendValue(request_.lastEventId, value);
     }
 }
 

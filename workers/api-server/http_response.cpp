@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// HttpResponse: what is answered, and its head as octets. Pure.
+// HttpResponse: what is answered; PreparedResponse: the same as octets. Pure.
 #include "workers/api-server/http_response.h"
 
 #include <array>
@@ -12,17 +12,20 @@ namespace {
 
 /** Source: RFC 9110 §15. */
 std::string_view reasonPhrase(int status) noexcept {
-    constexpr std::array<std::pair<int, std::string_view>, 13> kPhrases{{
+    constexpr std::array<std::pair<int, std::string_view>, 16> kPhrases{{
         {200, "OK"},
         {204, "No Content"},
+        {304, "Not Modified"},
         {400, "Bad Request"},
         {404, "Not Found"},
         {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
         {408, "Request Timeout"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {417, "Expectation Failed"},
         {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},
         {505, "HTTP Version Not Supported"},
@@ -60,26 +63,46 @@ std::string formatHttpDate(std::chrono::sys_seconds time) {
     return text.data();
 }
 
-void appendHead(std::string& out, const HttpResponse& response, std::string_view date,
-                bool keepsAlive) {
-    const auto field = [&out](std::string_view name, std::string_view value) {
-        out.append(name).append(": ").append(value).append("\r\n");
+HttpResponse notModified(const HttpResponse& response) {
+    HttpResponse answer;
+    answer.status = 304;
+    answer.entityTag = response.entityTag;
+    answer.cacheControl = response.cacheControl;
+    answer.variesByAccept = response.variesByAccept;
+    return answer;
+}
+
+PreparedResponsePtr prepare(HttpResponse response) {
+    std::string head;
+    const auto field = [&head](std::string_view name, std::string_view value) {
+        if (!value.empty())
+            head.append(name).append(": ").append(value).append("\r\n");
     };
-    out.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
-    out.append(reasonPhrase(response.status)).append("\r\n");
-    field("Date", date);
-    // A 204 has no body by definition, and must not carry its length (RFC 9110 §8.6).
-    if (response.status != 204) {
-        if (!response.contentType.empty())
-            field("Content-Type", response.contentType);
-        field("Content-Length", std::to_string(response.body.size()));
+    head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+    head.append(reasonPhrase(response.status)).append("\r\n");
+    // Neither has a body by definition, and a 204 must not carry a length (RFC 9110 §8.6).
+    if (response.status != 204 && response.status != 304) {
+        field("Content-Type", response.contentType);
+        if (response.hasLength)
+            field("Content-Length", std::to_string(response.body.size()));
+        field("X-Content-Type-Options", "nosniff");
     }
-    if (!response.allow.empty())
-        field("Allow", response.allow);
+    field("ETag", response.entityTag);
+    field("Cache-Control", response.cacheControl);
+    field("Vary", response.variesByAccept ? "Accept" : "");
+    field("Allow", response.allow);
     if (response.retryAfter)
         field("Retry-After", std::to_string(response.retryAfter->count()));
+    head.append(response.fields).append("Date: ");
+    return std::make_shared<const PreparedResponse>(
+        PreparedResponse{response.status, std::move(head), std::move(response.body)});
+}
+
+void appendHead(std::string& out, const PreparedResponse& response, std::string_view date,
+                bool keepsAlive) {
+    out.append(response.head).append(date).append("\r\n");
     if (!keepsAlive)
-        field("Connection", "close");
+        out.append("Connection: close\r\n");
     out.append("\r\n");
 }
 

@@ -61,15 +61,16 @@ void HttpServer::shutDown(std::function<void()> done) {
     finishIfEmpty();
 }
 
-HttpResponse HttpServer::respond(const HttpRequest& request) {
-    HttpResponse response;
+PreparedResponsePtr HttpServer::respond(const HttpRequest& request) {
+    PreparedResponsePtr response;
     if (backlog_ > kMaxBacklog) {
-        response = textResponse(503, "too many answers wait to be taken\n");
-        response.retryAfter = std::chrono::seconds{1};
+        HttpResponse refusal = textResponse(503, "too many answers wait to be taken\n");
+        refusal.retryAfter = std::chrono::seconds{1};
+        response = prepare(std::move(refusal));
     } else {
         response = responder_(request);
     }
-    count(response.status);
+    count(response->status);
     return response;
 }
 
@@ -143,9 +144,10 @@ void HttpServer::turnAway(const UniqueFd& socket) {
     count(503);
     HttpResponse response = textResponse(503, "too many connections\n");
     response.retryAfter = std::chrono::seconds{1};
+    const PreparedResponsePtr prepared = prepare(std::move(response));
     std::string text;
-    appendHead(text, response, date(), false);
-    text.append(response.body);
+    appendHead(text, *prepared, date(), false);
+    text.append(prepared->body);
     // An empty socket buffer takes it whole; a client that is gone does not matter.
     [[maybe_unused]] const ssize_t sent =
         ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL);

@@ -27,7 +27,7 @@ inline constexpr std::chrono::seconds kDrainLimit{2};
 /** Owns the listener and all connections. */
 class HttpServer final : private HttpConnection::Mediator {
 public:
-    using Responder = std::function<HttpResponse(const HttpRequest& request)>;
+    using Responder = std::function<PreparedResponsePtr(const HttpRequest& request)>;
     struct Counters {
         std::uint64_t accepted = 0;
         std::uint64_t turnedAway = 0; ///< at the limit, with nobody idle
@@ -54,7 +54,7 @@ public:
     [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
 
 private:
-    HttpResponse respond(const HttpRequest& request) override;
+    PreparedResponsePtr respond(const HttpRequest& request) override;
     void onRefused(int status) override;
     std::string_view date() override;
     void onBacklog(std::ptrdiff_t difference) noexcept override;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The text of /v1/instances. Pure.
+// The lists of /v1/instances. Pure.
 #include "workers/api-server/instance_list.h"
 
 #include "common/inet_address.h"
 #include "common/text.h"
+#include "workers/api-server/json_writer.h"
 
 #include <algorithm>
 #include <tuple>
@@ -20,8 +21,11 @@ struct Line {
     IpAddress address;
     std::vector<std::uint16_t> ports;
     std::uint32_t agentHash = 0;
+    std::string marathonHost;
+    std::optional<std::string> resolved;
+    const protocol::Instance* instance = nullptr;
 
-    auto operator<=>(const Line&) const = default;
+    [[nodiscard]] auto order() const { return std::tie(host, address, ports, agentHash); }
 };
 
 /** The lines of one instance: one per place that ports of the range are reached at. */
@@ -33,7 +37,9 @@ void appendLines(std::vector<Line>& lines, const protocol::Instance& instance,
         auto place = protocol::endpoint(instance, options.ports.first + i);
         if (!place || (!options.hasHostNames && place->addresses->empty()))
             continue;
-        Line line{{}, {}, std::vector<std::uint16_t>(width), 0};
+        Line line{{}, {}, std::vector<std::uint16_t>(width), 0, place->host, {}, &instance};
+        if (!place->addresses->empty())
+            line.resolved = place->addresses->front().toString();
         if (options.hasHostNames)
             line.host = std::move(place->host);
         else
@@ -58,6 +64,31 @@ void appendText(std::string& out, const Line& line, const InstanceListOptions& o
     for (auto port = line.ports.begin() + 1; port != line.ports.end(); ++port)
         out.append(":").append(std::to_string(*port));
     out += '\n';
+}
+
+void writeJson(JsonWriter& json, const Line& line, const InstanceListOptions& options) {
+    json.beginObject();
+    json.member("host", line.marathonHost);
+    json.member("address", line.resolved);
+    json.key("ports");
+    json.beginArray();
+    for (const std::uint16_t port : line.ports)
+        json.value(port);
+    json.endArray();
+    json.member("task", line.instance->taskId);
+    json.member("agent", line.instance->agentId);
+    if (options.hasAgentHash)
+        json.member("agent_hash", line.agentHash);
+    json.endObject();
+}
+
+std::vector<Line> linesOf(const protocol::App& app, const InstanceListOptions& options) {
+    std::vector<Line> lines;
+    for (const protocol::Instance& instance : app.instances)
+        if (protocol::isServing(instance))
+            appendLines(lines, instance, options);
+    std::ranges::stable_sort(lines, {}, &Line::order);
+    return lines;
 }
 
 } // namespace
@@ -97,15 +128,22 @@ std::uint32_t fnv1a32(std::string_view text) noexcept {
 }
 
 std::string renderInstanceList(const protocol::App& app, const InstanceListOptions& options) {
-    std::vector<Line> lines;
-    for (const protocol::Instance& instance : app.instances)
-        if (protocol::isServing(instance))
-            appendLines(lines, instance, options);
-    std::ranges::sort(lines);
     std::string text;
-    for (const Line& line : lines)
+    for (const Line& line : linesOf(app, options))
         appendText(text, line, options);
     return text;
+}
+
+std::string renderInstanceJson(const protocol::App& app, const InstanceListOptions& options) {
+    const std::vector<Line> lines = linesOf(app, options);
+    if (lines.empty())
+        return "";
+    JsonWriter json;
+    json.beginArray();
+    for (const Line& line : lines)
+        writeJson(json, line, options);
+    json.endArray();
+    return std::move(json).take().append("\n");
 }
 
 } // namespace mmsd::api

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The text of /v1/instances. Pure.
+// The lists of /v1/instances. Pure.
 #pragma once
 
 #include "protocol/state.h"
@@ -42,6 +42,12 @@ struct InstanceListOptions {
  *  others keep their places. Ports of a range that are reached at another address (container
  *  networks) get a line of their own. */
 [[nodiscard]] std::string renderInstanceList(const protocol::App& app,
+                                             const InstanceListOptions& options);
+
+/** The same lines as a JSON array of objects: host (as Marathon has it), address (null if it is not
+ *  resolved), ports (one per index of the range, 0 = none), task, agent and, with hasAgentHash,
+ *  agent_hash. "" where there is no line. */
+[[nodiscard]] std::string renderInstanceJson(const protocol::App& app,
                                              const InstanceListOptions& options);
 
 } // namespace mmsd::api

@@ -41,8 +41,8 @@ std::optional<std::string> percentDecode(std::string_view text) {
     return out;
 }
 
-std::optional<std::vector<std::pair<std::string, std::string>>> parseQuery(std::string_view query) {
-    std::vector<std::pair<std::string, std::string>> parameters;
+std::optional<Query> parseQuery(std::string_view query) {
+    Query parameters;
     while (!query.empty()) {
         const std::string_view part = query.substr(0, query.find('&'));
         query.remove_prefix(std::min(part.size() + 1, query.size()));

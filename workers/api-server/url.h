@@ -13,9 +13,11 @@ namespace mmsd::api {
 /** Decodes %XX (RFC 3986 §2.1). Nothing if an escape is malformed or yields a control character. */
 [[nodiscard]] std::optional<std::string> percentDecode(std::string_view text);
 
-/** Splits "a=1&b" into decoded names and values; '+' stays a plus sign, as URIs have it.
- *  Nothing if percentDecode() refuses a part. */
-[[nodiscard]] std::optional<std::vector<std::pair<std::string, std::string>>>
-parseQuery(std::string_view query);
+/** Decoded names and values in their order; a name without '=' has the value "". */
+using Query = std::vector<std::pair<std::string, std::string>>;
+
+/** Splits "a=1&b"; '+' stays a plus sign, as URIs have it. Nothing if percentDecode() refuses a
+ *  part. */
+[[nodiscard]] std::optional<Query> parseQuery(std::string_view query);
 
 } // namespace mmsd::api

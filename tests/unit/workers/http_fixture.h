@@ -80,8 +80,9 @@ struct HttpFixture {
         server = std::make_unique<api::HttpServer>(
             loop, timers, std::move(listener), limit, [this](const api::HttpRequest& request) {
                 asked.push_back(request.method + " " + request.path);
-                return request.path == "/big" ? api::textResponse(200, std::string(kBigBody, 'b'))
-                                              : api::textResponse(200, request.path + "\n");
+                return api::prepare(api::textResponse(200, request.path == "/big"
+                                                               ? std::string(kBigBody, 'b')
+                                                               : request.path + "\n"));
             });
     }
 

@@ -8,6 +8,8 @@
 #include "workers/api-server/instance_list.h"
 
 #include <string>
+#include <utility>
+#include <variant>
 
 using namespace mmsd;
 using api::HttpResponse;
@@ -37,14 +39,20 @@ api::ApiState sampleState() {
     return state;
 }
 
-HttpResponse ask(const std::string& target, const std::string& method = "GET",
-                 const api::ApiState& state = sampleState()) {
-    api::HttpRequest request;
-    request.method = method;
+/** Asks for @p target with the fields of @p request. */
+HttpResponse askWith(api::HttpRequest request, const std::string& target,
+                     const api::ApiState& state = sampleState()) {
+    if (request.method.empty())
+        request.method = "GET";
     const std::size_t question = target.find('?');
     request.path = target.substr(0, question);
     request.query = question == std::string::npos ? "" : target.substr(question + 1);
     return api::answer(request, state, {});
+}
+
+HttpResponse ask(const std::string& target, const std::string& method = "GET",
+                 const api::ApiState& state = sampleState()) {
+    return askWith({.method = method}, target, state);
 }
 
 std::string text(const std::string& target) {
@@ -201,4 +209,113 @@ TEST_CASE("api: before the first state", "[workers][api]") {
     }
     CHECK(ask("/v1/instances/a?portIndex=0&portIndex=1", "GET", {}).status == 400);
     CHECK(ask("/v1/status", "GET", {}).status == 200);
+}
+
+TEST_CASE("api: lists as JSON", "[workers][api]") {
+    const auto json = [](const std::string& target) {
+        const HttpResponse response = askWith({.accept = "application/json"}, target);
+        CAPTURE(target);
+        CHECK(response.status == 200);
+        CHECK(response.contentType == "application/json");
+        return response.body;
+    };
+    CHECK(json("/v1/apps") == R"(["/a/b","/container","/idle","/none","/zero"])"
+                              "\n");
+    CHECK(json("/v1/service_ports/a/b") == "[10000,10001]\n");
+    CHECK(json("/v1/instances/container") ==
+          R"([{"host":"10.0.0.7","address":"10.0.0.7","ports":[7000],"task":"task-10.0.0.7",)"
+          R"("agent":"agent-10.0.0.7"}])"
+          "\n");
+    CHECK(json("/v1/instances/container?portIndex=0:1&withid=1&noresolve=1") ==
+          R"([{"host":"10.0.0.7","address":"10.0.0.7","ports":[7000,0],"task":"task-10.0.0.7",)"
+          R"("agent":"agent-10.0.0.7","agent_hash":)" +
+              std::to_string(api::fnv1a32("agent-10.0.0.7")) +
+              R"(},{"host":"172.16.0.5","address":"172.16.0.5","ports":[0,8080],)"
+              R"("task":"task-10.0.0.7","agent":"agent-10.0.0.7","agent_hash":)" +
+              std::to_string(api::fnv1a32("agent-10.0.0.7")) + "}]\n");
+    // The same statuses as for text, reasons in the form that was asked for.
+    const api::HttpRequest wantsJson{.accept = "application/json"};
+    CHECK(askWith(wantsJson, "/v1/instances/idle").status == 204);
+    CHECK(askWith(wantsJson, "/v1/instances/nobody").status == 404);
+    CHECK(askWith(wantsJson, "/v1/instances/nobody").body ==
+          "{\"status\":404,\"error\":\"no such app: /nobody\"}\n");
+    CHECK(askWith(wantsJson, "/v1/instances/a/b?portIndex=9").body ==
+          "{\"status\":400,\"error\":\"portIndex: the app has port indices 0 to 1\"}\n");
+    CHECK(askWith(wantsJson, "/v1/apps", {}).status == 503);
+    // Where there is no choice, the only form is sent whatever was asked for.
+    CHECK(askWith(wantsJson, "/ping").body == "pong\n");
+    CHECK(askWith({.accept = "text/plain"}, "/v1/status").contentType == "application/json");
+}
+
+TEST_CASE("api: all forms ruled out", "[workers][api]") {
+    const HttpResponse response = askWith({.accept = "*/*;q=0"}, "/v1/apps");
+    CHECK(response.status == 406);
+    CHECK(response.body == "offered here: text/plain application/json\n");
+    CHECK(response.variesByAccept);
+}
+
+TEST_CASE("api: what has changed and what has not", "[workers][api]") {
+    const HttpResponse first = ask("/v1/apps");
+    CHECK(first.cacheControl == "no-cache");
+    CHECK(first.variesByAccept);
+    CHECK(first.fields == "Mmsd-Generation: 42\r\n");
+    REQUIRE(first.entityTag.size() > 2);
+    const auto again = [](const std::string& tag, const std::string& target,
+                          const std::string& accept = "") {
+        return askWith({.accept = accept, .ifNoneMatch = tag}, target);
+    };
+    const HttpResponse unchanged = again(first.entityTag, "/v1/apps");
+    CHECK(unchanged.status == 304);
+    CHECK(unchanged.entityTag == first.entityTag);
+    CHECK(unchanged.variesByAccept);
+    CHECK(unchanged.body.empty());
+    CHECK(unchanged.contentType.empty());
+    // Another form and another resource are other contents.
+    CHECK(again(first.entityTag, "/v1/apps", "application/json").status == 200);
+    CHECK(again(first.entityTag, "/v1/instances/a/b").status == 200);
+    // Neither a failure nor an instant answer is conditional.
+    const HttpResponse missing = ask("/v1/instances/nobody");
+    REQUIRE_FALSE(missing.entityTag.empty());
+    CHECK(again(missing.entityTag, "/v1/instances/nobody").status == 404);
+    CHECK(again("*", "/v1/status").status == 200);
+    CHECK(ask("/v1/status").entityTag.empty());
+    CHECK(ask("/v1/status").cacheControl == "no-store");
+    CHECK(ask("/v1/instances/a/b?portIndex=x").entityTag.empty());
+
+    // A change elsewhere moves the generation, not the tag.
+    api::ApiState other = sampleState();
+    auto next = std::make_shared<protocol::Snapshot>(*other.snapshot);
+    next->generation = 43;
+    next->apps.erase(next->apps.begin()); // "/a/b"
+    const std::string idle = ask("/v1/instances/idle").entityTag;
+    const std::string container = ask("/v1/instances/container").entityTag;
+    other.snapshot = next;
+    CHECK(ask("/v1/instances/idle", "GET", other).entityTag == idle);
+    CHECK(ask("/v1/instances/container", "GET", other).entityTag == container);
+    CHECK(ask("/v1/apps", "GET", other).entityTag != first.entityTag);
+    CHECK(ask("/v1/apps", "GET", other).fields == "Mmsd-Generation: 43\r\n");
+}
+
+TEST_CASE("api: wait", "[workers][api]") {
+    const auto waitOf = [](const std::string& target) {
+        const auto understood = api::understand({.method = "GET",
+                                                 .path = target.substr(0, target.find('?')),
+                                                 .query = target.substr(target.find('?') + 1)});
+        REQUIRE(std::holds_alternative<api::Inquiry>(understood));
+        const auto& inquiry = std::get<api::Inquiry>(understood);
+        return std::pair{inquiry.wait, inquiry.query.size()};
+    };
+    using std::chrono::milliseconds;
+    using Waits = std::pair<std::optional<milliseconds>, std::size_t>;
+    CHECK(waitOf("/v1/apps?") == Waits{std::nullopt, 0});
+    CHECK(waitOf("/v1/apps?wait=1.5s") == Waits{1'500, 0});
+    CHECK(waitOf("/v1/instances/a?portIndex=1&wait=0&x=y") == Waits{0, 2});
+    CHECK(waitOf("/v1/apps?wait=1000h") == Waits{api::kMaxWait, 0});
+    CHECK(waitOf("/v1/status?wait=never") == Waits{std::nullopt, 1}); // is always another one
+    for (const char* query :
+         {"wait", "wait=", "wait=30", "wait=-1s", "wait=x", "wait=1s&wait=1s"}) {
+        CAPTURE(query);
+        CHECK(ask(std::string{"/v1/apps?"} + query).status == 400);
+    }
+    CHECK(ask("/v1/apps?wait=x").body == "wait: expected a duration like 30s\n");
 }

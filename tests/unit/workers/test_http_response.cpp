@@ -21,22 +21,40 @@ TEST_CASE("http response: date", "[workers][http]") {
 TEST_CASE("http response: heads", "[workers][http]") {
     const auto head = [](const HttpResponse& response, bool keepsAlive) {
         std::string text;
-        appendHead(text, response, "D", keepsAlive);
+        appendHead(text, *prepare(response), "D", keepsAlive);
         return text;
     };
     CHECK(head(textResponse(200, "pong\n"), true) ==
-          "HTTP/1.1 200 OK\r\nDate: D\r\nContent-Type: text/plain; charset=utf-8\r\n"
-          "Content-Length: 5\r\n\r\n");
+          "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\n"
+          "X-Content-Type-Options: nosniff\r\nDate: D\r\n\r\n");
     HttpResponse busy = textResponse(503, "");
     busy.retryAfter = std::chrono::seconds{1};
     CHECK(head(busy, false) ==
-          "HTTP/1.1 503 Service Unavailable\r\nDate: D\r\n"
-          "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 0\r\nRetry-After: 1\r\n"
+          "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+          "Content-Length: 0\r\nX-Content-Type-Options: nosniff\r\nRetry-After: 1\r\nDate: D\r\n"
           "Connection: close\r\n\r\n");
     HttpResponse none;
     none.status = 204;
     none.allow = "GET";
-    CHECK(head(none, true) == "HTTP/1.1 204 No Content\r\nDate: D\r\nAllow: GET\r\n\r\n");
+    CHECK(head(none, true) == "HTTP/1.1 204 No Content\r\nAllow: GET\r\nDate: D\r\n\r\n");
+    HttpResponse tagged = textResponse(200, "x\n");
+    tagged.entityTag = "\"t\"";
+    tagged.cacheControl = "no-cache";
+    tagged.variesByAccept = true;
+    tagged.fields = "Mmsd-Generation: 7\r\n";
+    CHECK(head(tagged, true) ==
+          "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n"
+          "X-Content-Type-Options: nosniff\r\nETag: \"t\"\r\nCache-Control: no-cache\r\n"
+          "Vary: Accept\r\nMmsd-Generation: 7\r\nDate: D\r\n\r\n");
+    CHECK(head(notModified(tagged), true) ==
+          "HTTP/1.1 304 Not Modified\r\nETag: \"t\"\r\nCache-Control: no-cache\r\n"
+          "Vary: Accept\r\nDate: D\r\n\r\n");
+    HttpResponse stream;
+    stream.contentType = kEventStreamType;
+    stream.hasLength = false;
+    CHECK(head(stream, false) ==
+          "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+          "X-Content-Type-Options: nosniff\r\nDate: D\r\nConnection: close\r\n\r\n");
 }
 
 TEST_CASE("url: percent-decoding", "[workers][http]") {

@@ -34,7 +34,7 @@ TEST_CASE("http server: answers, and keeps the connection", "[workers][http]") {
     const auto client = f.connect();
     client->send(get("/a"));
     f.untilReceived(*client, "\r\n\r\n/a\n");
-    CHECK(client->received.starts_with("HTTP/1.1 200 OK\r\nDate: "));
+    CHECK(client->received.starts_with("HTTP/1.1 200 OK\r\n"));
     client->send(get("/b"));
     f.untilReceived(*client, "\r\n\r\n/b\n");
     CHECK_FALSE(client->isClosed);
