@@ -107,11 +107,26 @@ struct Metric {
     double value = 0;
 };
 
+/** By which rule a process left something out. */
+enum class RefusalRule : std::uint8_t {
+    Other,         ///< the reason tells
+    Conflict,      ///< another app port has the service port or the name
+    OwnPort,       ///< a port that mmsd uses itself
+    NoServicePort, ///< nothing to serve it on
+    InvalidValue,  ///< a label, name, path or id that is not of its form
+    Quarantined,   ///< HAProxy refuses its configuration
+    PortBusy,      ///< another program has the port
+    Limit,         ///< more than fit
+};
+[[nodiscard]] std::string_view toString(RefusalRule rule) noexcept;
+
 /** Something of an app that a process could not use, and why. */
 struct Refusal {
     std::string appId;
     std::uint16_t portIndex = 0; ///< kWholeApp: not one port
     std::string reason;
+    RefusalRule rule = RefusalRule::Other;
+    bool isPartial = false; ///< the port is served all the same, without this
 };
 inline constexpr std::uint16_t kWholeApp = 0xffff;
 

@@ -5,6 +5,7 @@
 #include "protocol/limits.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace mmsd::protocol {
@@ -38,6 +39,8 @@ template <typename C> void visit(C& codec, Fields<C, Refusal> m) {
     codec.text("refused app", m.appId, kMaxAppId);
     codec.number(m.portIndex);
     codec.text("refusal reason", m.reason, kMaxProblemText);
+    codec.enumeration("refusal rule", m.rule, RefusalRule::Limit);
+    codec.boolean(m.isPartial);
 }
 
 /** Octets that metrics and refusals share; the rest is three counts. */
@@ -62,6 +65,13 @@ std::size_t encodeFitting(const Items& items, std::size_t limit, std::size_t use
 
 } // namespace
 
+std::string_view toString(RefusalRule rule) noexcept {
+    constexpr std::array<std::string_view, 8> kNames{
+        "other",         "conflict",    "own_port",  "no_service_port",
+        "invalid_value", "quarantined", "port_busy", "limit"};
+    return kNames.at(static_cast<std::size_t>(rule));
+}
+
 Payload encode(const StatusReport& report) {
     FieldWriter metrics;
     const std::size_t metricCount = encodeFitting(report.metrics, kMaxMetrics, 0, metrics);
@@ -85,7 +95,7 @@ StatusReport decodeStatusReport(PayloadView payload) {
     reader.number(report.omittedRefusals);
     reader.list("metrics", report.metrics, kMaxMetrics, 15,
                 [&](Metric& metric) { visit(reader, metric); });
-    reader.list("refusals", report.refusals, kMaxRefusals, 6,
+    reader.list("refusals", report.refusals, kMaxRefusals, 8,
                 [&](Refusal& refusal) { visit(reader, refusal); });
     reader.wire().expectEnd();
     return report;

@@ -223,10 +223,11 @@ class Report:
                 sorted((self._string(), self._string()) for _ in range(self._number("<I")))
             )
             self.metrics[(name, *labels)] = self._number("<d")
-        self.refusals = [
-            (self._string(), self._number("<H"), self._string())
-            for _ in range(self._number("<I"))
-        ]
+        self.refusals = []
+        self.refusal_rules: list[tuple[int, bool]] = []
+        for _ in range(self._number("<I")):
+            self.refusals.append((self._string(), self._number("<H"), self._string()))
+            self.refusal_rules.append((self._number("<B"), bool(self._number("<B"))))
 
     def value(self, name: str, **labels) -> float:
         """The value of one metric; 0 if it is not told."""

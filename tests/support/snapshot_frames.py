@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Writes snapshots as protocol frames, to drive one worker without a watcher.
-"""Frames and snapshots of the protocol, version 1, written independently of the C++ codecs."""
+"""Frames and snapshots of the protocol, version 2, written independently of the C++ codecs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass, field
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 HEADER = struct.Struct("<IHHQ")
 _MAX_PAYLOAD = 65536
 _MASK = (1 << 64) - 1

@@ -102,8 +102,9 @@ std::string describe(const protocol::StatusReport& m) {
                }),
         listOf(m.refusals,
                [](const protocol::Refusal& refusal) {
-                   return fmt::format("{} {}: {}", quote(refusal.appId),
-                                      portIndexOf(refusal.portIndex), quote(refusal.reason));
+                   return fmt::format("{} {}: {} ({}{})", quote(refusal.appId),
+                                      portIndexOf(refusal.portIndex), quote(refusal.reason),
+                                      toString(refusal.rule), refusal.isPartial ? ", partial" : "");
                }),
         m.omittedRefusals);
 }

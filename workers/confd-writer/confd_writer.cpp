@@ -197,7 +197,8 @@ protocol::StatusReport ConfdWriter::report() const {
         const Claim* claim = state.complaints.empty() ? nullptr : plan_.owner(name);
         for (const std::string& complaint : state.complaints)
             if (claim != nullptr)
-                report.refusals.push_back({claim->app->id, claim->portIndex, complaint});
+                report.refusals.push_back({claim->app->id, claim->portIndex, complaint,
+                                           protocol::RefusalRule::InvalidValue, true});
     }
     return report;
 }

@@ -58,7 +58,8 @@ void FilePlan::addApp(const AppPointer& app, std::set<std::string>& touched) {
         if (const auto reason = whyUnsafe(name)) {
             // Further indices only make the name longer.
             const auto refused = index == 0 ? protocol::kWholeApp : portIndex;
-            unsafe_[app->id] = {app->id, refused, "no file: " + *reason};
+            unsafe_[app->id] = {app->id, refused, "no file: " + *reason,
+                                protocol::RefusalRule::InvalidValue};
             break;
         }
         entries_[name].claims.push_back({app, portIndex});
@@ -120,8 +121,9 @@ std::vector<protocol::Refusal> FilePlan::refusals() const {
     for (const std::string& name : contested_) {
         const std::vector<Claim>& claims = entries_.at(name).claims;
         for (auto loser = claims.begin() + 1; loser != claims.end(); ++loser)
-            refusals.push_back(
-                {loser->app->id, loser->portIndex, "file name taken by " + claims.front().app->id});
+            refusals.push_back({loser->app->id, loser->portIndex,
+                                "file name taken by " + claims.front().app->id,
+                                protocol::RefusalRule::Conflict});
     }
     return refusals;
 }

@@ -161,8 +161,8 @@ private:
     }
 
     void refuse(std::size_t index, std::string reason) {
-        records_.refusals.push_back(
-            {app_.id, static_cast<std::uint16_t>(index), std::move(reason)});
+        records_.refusals.push_back({app_.id, static_cast<std::uint16_t>(index), std::move(reason),
+                                     protocol::RefusalRule::InvalidValue, true});
     }
 
     const App& app_;
@@ -181,7 +181,8 @@ std::vector<std::string> makeTexts(const App& app, AppRecords& records) {
                 {app.id, protocol::kWholeApp,
                  fmt::format("label \"{}\" is too long for TXT: {} octets of at most {}",
                              escapeText(key, 80), key.size() + 1 + value.size(),
-                             kMaxCharacterString)});
+                             kMaxCharacterString),
+                 protocol::RefusalRule::Limit, true});
     }
     return texts;
 }
@@ -201,7 +202,8 @@ AppRecords makeAppRecords(const App& app, std::size_t baseSize) {
     std::string reason;
     const auto appName = nameOfApp(app.id, baseSize, reason);
     if (!appName) {
-        records.refusals.push_back({app.id, protocol::kWholeApp, reason});
+        records.refusals.push_back(
+            {app.id, protocol::kWholeApp, reason, protocol::RefusalRule::InvalidValue});
         return records;
     }
     NameRecords own;

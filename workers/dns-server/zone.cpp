@@ -92,7 +92,8 @@ std::vector<protocol::Refusal> Zone::refusals() const {
         if (loser.app != nullptr)
             all.push_back({loser.app->id, loser.portIndex,
                            fmt::format("the DNS name {} belongs to {}",
-                                       toText(name + options_.base), winner.app->id)});
+                                       toText(name + options_.base), winner.app->id),
+                           protocol::RefusalRule::Conflict, loser.kind != NameKind::App});
     });
     return all;
 }

@@ -121,10 +121,10 @@ void ZoneUpdate::buildNext() {
     const NameRecords& records = building.records.names[building.nextName];
     auto prepared = zone_.encoder_.prepare(records, next.targets);
     if (prepared.omitted != 0)
-        next.refusals.push_back(
-            {next.app->id, records.portIndex,
-             fmt::format("{} records of {} do not fit in a DNS message", prepared.omitted,
-                         toText(records.name + zone_.base()))});
+        next.refusals.push_back({next.app->id, records.portIndex,
+                                 fmt::format("{} records of {} do not fit in a DNS message",
+                                             prepared.omitted, toText(records.name + zone_.base())),
+                                 protocol::RefusalRule::Limit, true});
     next.names[building.nextName++].prepared = std::move(prepared.name);
 }
 

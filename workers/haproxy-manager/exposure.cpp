@@ -29,7 +29,8 @@ public:
                      buildService(*port.app, port.portIndex, rules_.hasChecks, model_.refusals)});
             else
                 model_.refusals.push_back({port.app->id, port.portIndex,
-                                           "app id holds a character that no app id can have"});
+                                           "app id holds a character that no app id can have",
+                                           protocol::RefusalRule::InvalidValue});
         }
         std::ranges::sort(services, {}, &Named::proxy);
         model_.services.reserve(services.size());

@@ -25,18 +25,19 @@ void Quarantine::keepOnly(const Config& wanted) {
     std::erase_if(bad_, [&hashes](const auto& entry) { return !hashes.contains(entry.first); });
 }
 
-const std::string* Quarantine::reasonAgainst(const Fragment& fragment,
-                                             const Config& running) const {
+std::optional<Quarantine::Objection> Quarantine::objection(const Fragment& fragment,
+                                                           const Config& running) const {
+    using protocol::RefusalRule;
     if (bad_.empty() && busy_.empty())
-        return nullptr;
+        return std::nullopt;
     if (const auto bad = bad_.find(fragment.hash()); bad != bad_.end())
-        return &bad->second;
+        return Objection{RefusalRule::Quarantined, bad->second};
     const auto busy = busy_.find(fragment.servicePort);
     if (busy == busy_.end())
-        return nullptr;
+        return std::nullopt;
     const Fragment* const held = running.find(fragment.proxy);
     const bool isBound = held != nullptr && held->servicePort == fragment.servicePort;
-    return isBound ? nullptr : &busy->second;
+    return isBound ? std::nullopt : std::optional{Objection{RefusalRule::PortBusy, busy->second}};
 }
 
 Config Quarantine::compose(const Config& wanted, const Config& running,
@@ -46,8 +47,8 @@ Config Quarantine::compose(const Config& wanted, const Config& running,
     std::vector<FragmentPtr> keptBack;
     std::unordered_set<std::string_view> missing; // proxies that are not as wanted
     for (const FragmentPtr& fragment : wanted.fragments) {
-        const std::string* const reason = reasonAgainst(*fragment, running);
-        if (reason == nullptr) {
+        const auto objection = this->objection(*fragment, running);
+        if (!objection) {
             composed.fragments.push_back(fragment);
             ports.insert(fragment->servicePort);
             continue;
@@ -56,7 +57,8 @@ Config Quarantine::compose(const Config& wanted, const Config& running,
         const Fragment* const last = running.find(fragment->proxy);
         const bool hasLast = last != nullptr && !holds(*last);
         refusals.push_back({fragment->appId, fragment->portIndex,
-                            *reason + (hasLast ? "; its last good form stays" : "")});
+                            objection->reason + (hasLast ? "; its last good form stays" : ""),
+                            objection->rule, hasLast});
         if (hasLast)
             keptBack.push_back(withServers(*last, fragment->servers));
     }

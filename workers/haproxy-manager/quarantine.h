@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -34,8 +35,12 @@ public:
                                  std::vector<protocol::Refusal>& refusals) const;
 
 private:
-    [[nodiscard]] const std::string* reasonAgainst(const Fragment& fragment,
-                                                   const Config& running) const;
+    struct Objection {
+        protocol::RefusalRule rule;
+        const std::string& reason;
+    };
+    [[nodiscard]] std::optional<Objection> objection(const Fragment& fragment,
+                                                     const Config& running) const;
 
     std::unordered_map<std::uint64_t, std::string> bad_;
     std::map<std::uint16_t, std::string> busy_;

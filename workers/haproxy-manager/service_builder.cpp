@@ -54,7 +54,11 @@ private:
             refuse(labelReason(name, *text, std::string{expected} + "; label not used"));
     }
 
-    void refuse(std::string reason) { refusals_.push_back({app_.id, index_, std::move(reason)}); }
+    /** Everything refused here is left out of a port that is served. */
+    void refuse(std::string reason) {
+        refusals_.push_back(
+            {app_.id, index_, std::move(reason), protocol::RefusalRule::InvalidValue, true});
+    }
 
     [[nodiscard]] AppProtocol protocol() const {
         if (const std::string* const text = label(app_, port_, "proto"))

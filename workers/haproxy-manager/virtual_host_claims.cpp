@@ -54,8 +54,9 @@ bool VirtualHostClaims::fits(const Service& service) const noexcept {
     return service.isHttp() == (kind_ == Kind::Http);
 }
 
-void VirtualHostClaims::refuse(const protocol::App& app, std::uint16_t index, std::string reason) {
-    refusals_.push_back({app.id, index, std::move(reason)});
+void VirtualHostClaims::refuse(const protocol::App& app, std::uint16_t index, std::string reason,
+                               protocol::RefusalRule rule) {
+    refusals_.push_back({app.id, index, std::move(reason), rule, true});
 }
 
 void VirtualHostClaims::add(const protocol::App& app, const std::vector<const Service*>& services) {
@@ -154,11 +155,12 @@ const VirtualHostClaims::Claim& VirtualHostClaims::winner(const std::vector<Clai
         if (claim.service != best.service)
             refuse(*claim.app, claim.service->portIndex,
                    (host == kEveryHost
-                        ? std::string{defaultLabels(kind_).front()}
+                        ? std::string{defaultLabels(kind_).front()} + " taken"
                         : labelReason(hostLabel(kind_), host.starts_with('.') ? "*" + host : host,
                                       "taken")) +
                        " by " + best.app->id + " port index " +
-                       std::to_string(best.service->portIndex));
+                       std::to_string(best.service->portIndex),
+                   protocol::RefusalRule::Conflict);
     return best;
 }
 

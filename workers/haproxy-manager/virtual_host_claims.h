@@ -40,7 +40,9 @@ private:
     void claimDefault(const protocol::App& app, const Service& service, std::string_view labelName,
                       const std::string& value);
     [[nodiscard]] bool fits(const Service& service) const noexcept;
-    void refuse(const protocol::App& app, std::uint16_t index, std::string reason);
+    /** The port is served all the same, without that name. */
+    void refuse(const protocol::App& app, std::uint16_t index, std::string reason,
+                protocol::RefusalRule rule = protocol::RefusalRule::InvalidValue);
     [[nodiscard]] const Claim& winner(const std::vector<Claim>& claims, const std::string* holder,
                                       const std::string& host);
 

@@ -12,6 +12,8 @@ namespace mmsd::worker {
 
 namespace {
 
+using protocol::RefusalRule;
+
 /** True if @p a has a better right to a service port than @p b. */
 bool hasBetterClaim(const ExposedPort& a, const ExposedPort& b, const PortName* holder) {
     const auto holds = [holder](const ExposedPort& claim) {
@@ -37,8 +39,9 @@ bool isInGroups(const protocol::App& app, const protocol::Port& port,
 PortExposure exposePorts(const protocol::Snapshot& snapshot, const PortRules& rules,
                          const PortHolders& holders) {
     PortExposure exposure;
-    const auto refuse = [&exposure](const ExposedPort& claim, std::string reason) {
-        exposure.refusals.push_back({claim.app->id, claim.portIndex, std::move(reason)});
+    const auto refuse = [&exposure](const ExposedPort& claim, protocol::RefusalRule rule,
+                                    std::string reason) {
+        exposure.refusals.push_back({claim.app->id, claim.portIndex, std::move(reason), rule});
     };
     std::map<std::uint16_t, std::vector<ExposedPort>> claims;
     for (const auto& app : snapshot.apps) {
@@ -50,10 +53,11 @@ PortExposure exposePorts(const protocol::Snapshot& snapshot, const PortRules& ru
                 continue;
             const auto own = rules.ownPorts.find(port.servicePort);
             if (port.servicePort == 0)
-                refuse(claim, "no service port");
+                refuse(claim, RefusalRule::NoServicePort, "no service port");
             else if (own != rules.ownPorts.end())
-                refuse(claim, "service port " + std::to_string(port.servicePort) +
-                                  " is mmsd's own (" + own->second + ")");
+                refuse(claim, RefusalRule::OwnPort,
+                       "service port " + std::to_string(port.servicePort) + " is mmsd's own (" +
+                           own->second + ")");
             else
                 claims[port.servicePort].push_back(claim);
         }
@@ -67,8 +71,9 @@ PortExposure exposePorts(const protocol::Snapshot& snapshot, const PortRules& ru
             });
         for (const ExposedPort& loser : claimants)
             if (&loser != &best)
-                refuse(loser, "service port " + std::to_string(number) + " taken by " +
-                                  best.app->id + " port index " + std::to_string(best.portIndex));
+                refuse(loser, RefusalRule::Conflict,
+                       "service port " + std::to_string(number) + " taken by " + best.app->id +
+                           " port index " + std::to_string(best.portIndex));
         exposure.ports.emplace(number, best);
     }
     return exposure;

@@ -69,14 +69,15 @@ ServicePlan planServices(const protocol::Snapshot& snapshot, const worker::PortR
     ServicePlan plan{{}, std::move(exposure.refusals)};
     std::size_t left = limit;
     const auto take = [&](std::uint16_t number, const worker::ExposedPort& exposed) {
-        const auto refuse = [&](std::string reason) {
-            plan.refusals.push_back({exposed.app->id, exposed.portIndex, std::move(reason)});
+        const auto refuse = [&](protocol::RefusalRule rule, std::string reason) {
+            plan.refusals.push_back({exposed.app->id, exposed.portIndex, std::move(reason), rule});
         };
         Service service;
         if (auto complaint = readLabels(exposed, service))
-            return refuse(std::move(*complaint));
+            return refuse(protocol::RefusalRule::InvalidValue, std::move(*complaint));
         if (left == 0)
-            return refuse("more than " + std::to_string(limit) + " UDP services");
+            return refuse(protocol::RefusalRule::Limit,
+                          "more than " + std::to_string(limit) + " UDP services");
         --left;
         service.name = {exposed.app->id, exposed.portIndex};
         service.targets = targetsOf(exposed);

@@ -105,9 +105,10 @@ bool UdpBalancer::follow(const ServicePlan& plan) {
 void UdpBalancer::tellRefusals(std::vector<protocol::Refusal> refusals) {
     Refusals told;
     for (protocol::Refusal& refusal : refusals)
-        told.emplace(std::move(refusal.appId), refusal.portIndex, std::move(refusal.reason));
+        told.emplace(std::move(refusal.appId), refusal.portIndex, std::move(refusal.reason),
+                     refusal.rule);
     for (const auto& each : told)
-        if (const auto& [appId, portIndex, reason] = each; !refusals_.contains(each))
+        if (const auto& [appId, portIndex, reason, rule] = each; !refusals_.contains(each))
             logWarning("UDP port not served",
                        {{"app", appId}, {"port_index", portIndex}, {"reason", reason}});
     refusals_ = std::move(told);
@@ -208,7 +209,8 @@ protocol::StatusReport UdpBalancer::report() const {
     for (const auto& [port, served] : served_) {
         const worker::PortName& name = served.service.name;
         if (!served.id) {
-            report.refusals.push_back({name.appId, name.portIndex, served.bindError});
+            report.refusals.push_back(
+                {name.appId, name.portIndex, served.bindError, protocol::RefusalRule::PortBusy});
             continue;
         }
         const SessionTable& sessions = forwarder_.sessions();
@@ -217,8 +219,8 @@ protocol::StatusReport UdpBalancer::report() const {
                             sessions.sessions(*served.id), sessions.evicted(*served.id)});
     }
     report.metrics = renderMetrics(services, retired_, forwarder_.sessions().capacity());
-    for (const auto& [appId, portIndex, reason] : refusals_)
-        report.refusals.push_back({appId, portIndex, reason});
+    for (const auto& [appId, portIndex, reason, rule] : refusals_)
+        report.refusals.push_back({appId, portIndex, reason, rule});
     report.metrics.push_back({"udp_refused_ports",
                               protocol::Metric::Kind::Gauge,
                               {},

@@ -80,7 +80,8 @@ private:
     Forwarder forwarder_;
     std::map<std::uint16_t, Served> served_; ///< by service port
     /** App id, port index, reason of what is not served. */
-    using Refusals = std::set<std::tuple<std::string, std::uint16_t, std::string>>;
+    using Refusals =
+        std::set<std::tuple<std::string, std::uint16_t, std::string, protocol::RefusalRule>>;
     Refusals refusals_;
     Counters retired_; ///< of services that are gone
 

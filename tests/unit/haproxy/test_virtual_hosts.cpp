@@ -103,7 +103,7 @@ TEST_CASE("virtual hosts: defaults by port index, or 1 on a port", "[haproxy][vh
         b.ports[0].labels["lb-vhost-default"] = "0";
         const Model made = model({a, b});
         CHECK(made.http.fallback == "a_0");
-        CHECK(reasons(made, "/b") == "lb-vhost-default by /a port index 0\n");
+        CHECK(reasons(made, "/b") == "lb-vhost-default taken by /a port index 0\n");
     }
 }
 

@@ -101,8 +101,15 @@ StatusReport statusReport() {
                          .labels = {{"kind", "new"}, {"folder", "a\"b"}},
                          .value = 17},
                         {.name = "lag_seconds", .labels = {}, .value = 0.25}},
-            .refusals = {{.appId = "/a", .portIndex = 1, .reason = "port in use"},
-                         {.appId = "/b", .portIndex = kWholeApp, .reason = "too long"}},
+            .refusals = {{.appId = "/a",
+                          .portIndex = 1,
+                          .reason = "port in use",
+                          .rule = RefusalRule::PortBusy},
+                         {.appId = "/b",
+                          .portIndex = kWholeApp,
+                          .reason = "too long",
+                          .rule = RefusalRule::InvalidValue,
+                          .isPartial = true}},
             .omittedRefusals = 5};
 }
 

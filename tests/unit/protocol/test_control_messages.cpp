@@ -24,10 +24,10 @@ TEST_CASE("hello: comes back as it went", "[protocol][control]") {
 }
 
 TEST_CASE("hello: of another version, only the version is read", "[protocol][control]") {
-    const Payload payload{std::byte{2}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0xff}};
-    CHECK(decodeHello(payload).version == 2);
+    const Payload payload{std::byte{9}, std::byte{0}, std::byte{0}, std::byte{0}, std::byte{0xff}};
+    CHECK(decodeHello(payload).version == 9);
     CHECK(decodeHello(payload).process.empty());
-    CHECK(decodeReady(payload).version == 2);
+    CHECK(decodeReady(payload).version == 9);
     CHECK_THROWS_AS(decodeHello(std::span{payload}.first(3)), ProtocolError);
 }
 

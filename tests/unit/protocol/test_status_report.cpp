@@ -27,7 +27,11 @@ TEST_CASE("status report: comes back as it went", "[protocol][status]") {
     CHECK(report.refusals[0].appId == "/a");
     CHECK(report.refusals[0].portIndex == 1);
     CHECK(report.refusals[0].reason == "port in use");
+    CHECK(report.refusals[0].rule == RefusalRule::PortBusy);
+    CHECK_FALSE(report.refusals[0].isPartial);
     CHECK(report.refusals[1].portIndex == kWholeApp);
+    CHECK(report.refusals[1].rule == RefusalRule::InvalidValue);
+    CHECK(report.refusals[1].isPartial);
     CHECK(report.omittedRefusals == 5);
 }
 
