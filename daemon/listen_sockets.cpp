@@ -22,19 +22,20 @@ constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
 /** Octets of datagrams that wait while their server is restarted: some ten thousand queries. */
 constexpr int kUdpQueue = 8 << 20;
 
-UniqueFd openListener(const ListenEndpoint& wanted) {
+bool turnOn(int fd, int level, int option) noexcept {
+    const int on = 1;
+    return ::setsockopt(fd, level, option, &on, sizeof on) == 0;
+}
+
+UniqueFd openListener(const ListenEndpoint& wanted, bool isShared) {
     sockaddr_storage address{};
     const socklen_t length = wanted.endpoint.toSockaddr(address);
-    const auto turnOn = [](int fd, int level, int option) {
-        const int on = 1;
-        return ::setsockopt(fd, level, option, &on, sizeof on) == 0;
-    };
-
     const bool isUdp = wanted.role.ends_with("-udp");
     const int type = isUdp ? SOCK_DGRAM : SOCK_STREAM;
     UniqueFd fd{::socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     // On UDP, SO_REUSEADDR would let two servers share the port.
     if (fd.isDefined() && (isUdp || turnOn(fd.get(), SOL_SOCKET, SO_REUSEADDR)) &&
+        (!isShared || turnOn(fd.get(), SOL_SOCKET, SO_REUSEPORT)) &&
         (!wanted.endpoint.address.isV6() || turnOn(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
         ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
         (isUdp || ::listen(fd.get(), SOMAXCONN) == 0)) {
@@ -53,11 +54,22 @@ UniqueFd openListener(const ListenEndpoint& wanted) {
 
 } // namespace
 
+bool ListenSockets::shareWith(const ListenEndpoint& further) const {
+    // The first socket is bound alone, so that a port which anybody else has is still refused.
+    bool isShared = false;
+    for (const auto& [endpoint, fd] : listeners_)
+        if (endpoint.role == further.role && endpoint.endpoint == further.endpoint)
+            isShared = turnOn(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+    return isShared;
+}
+
 ListenSockets ListenSockets::openMissing(const std::vector<ListenEndpoint>& wanted) const {
     ListenSockets opened;
     for (const ListenEndpoint& endpoint : wanted)
         if (std::ranges::find(listeners_, endpoint, &Listener::endpoint) == listeners_.end())
-            opened.listeners_.push_back({endpoint, openListener(endpoint)});
+            opened.listeners_.push_back(
+                {endpoint,
+                 openListener(endpoint, shareWith(endpoint) || opened.shareWith(endpoint))});
     return opened;
 }
 
@@ -68,17 +80,17 @@ void ListenSockets::adopt(ListenSockets opened, const std::vector<ListenEndpoint
     std::ranges::move(opened.listeners_, std::back_inserter(listeners_));
 }
 
-int ListenSockets::fd(std::string_view role) const {
-    for (const Listener& listener : listeners_)
-        if (listener.endpoint.role == role)
-            return listener.fd.get();
-    throw std::out_of_range{"no listener for " + std::string{role}};
+int ListenSockets::fd(const ListenEndpoint& endpoint) const {
+    const auto found = std::ranges::find(listeners_, endpoint, &Listener::endpoint);
+    if (found == listeners_.end())
+        throw std::out_of_range{"no listener for " + endpoint.role};
+    return found->fd.get();
 }
 
-int ListenSockets::revived(std::string_view role) const {
-    const int socket = fd(role);
-    if (role.ends_with("-tcp") && ::listen(socket, SOMAXCONN) != 0)
-        throwErrno("listen for " + std::string{role});
+int ListenSockets::revived(const ListenEndpoint& endpoint) const {
+    const int socket = fd(endpoint);
+    if (endpoint.role.ends_with("-tcp") && ::listen(socket, SOMAXCONN) != 0)
+        throwErrno("listen for " + endpoint.role);
     return socket;
 }
 

@@ -5,13 +5,13 @@
 #include "common/unique_fd.h"
 #include "daemon/process_plan.h"
 
-#include <string_view>
 #include <vector>
 
 namespace mmsd::supervisor {
 
-/** Owns bound sockets: TCP, listening, or UDP for a role that ends with "-udp". Runs in the
- *  supervisor, which never accepts or reads. */
+/** Owns bound sockets: TCP, listening, or UDP for a role that ends with "-udp". Several processes
+ *  of one port have a socket each, among which the kernel divides the clients (SO_REUSEPORT). Runs
+ *  in the supervisor, which never accepts or reads. */
 class ListenSockets {
 public:
     /** Binds what @p wanted has and *this has not; *this stays as it is.
@@ -22,17 +22,21 @@ public:
     /** Takes over what was opened; closes what is not wanted any more. */
     void adopt(ListenSockets opened, const std::vector<ListenEndpoint>& wanted);
 
-    /** Borrowed; the role must be open. */
-    [[nodiscard]] int fd(std::string_view role) const;
+    /** Borrowed; it must be open. */
+    [[nodiscard]] int fd(const ListenEndpoint& endpoint) const;
     /** The same for a process that is started: listening again, as its predecessor may have shut
      *  the shared socket down. */
-    [[nodiscard]] int revived(std::string_view role) const;
+    [[nodiscard]] int revived(const ListenEndpoint& endpoint) const;
 
 private:
     struct Listener {
         ListenEndpoint endpoint;
         UniqueFd fd;
     };
+    /** Lets a further socket of another process join those on its port.
+     *  @return whether there are any */
+    [[nodiscard]] bool shareWith(const ListenEndpoint& further) const;
+
     std::vector<Listener> listeners_;
 };
 

@@ -58,12 +58,15 @@ std::vector<ProcessPlan> planProcesses(const protocol::Settings& settings, bool 
     for (const WorkerSpec& spec : workerTable()) {
         ProcessPlan& plan = plans.emplace_back();
         plan.spec = &spec;
-        plan.isEnabled = spec.enabledBy == nullptr || settings.flag(spec.enabledBy);
+        plan.isEnabled =
+            (spec.enabledBy == nullptr || settings.flag(spec.enabledBy)) &&
+            (spec.countedBy == nullptr || spec.number <= settings.number(spec.countedBy));
         plan.executable = settings.text("worker-dir") + '/' + spec.executable;
         plan.arguments = settings.argumentsFor(spec.settings);
         for (const SocketSpec& socket : spec.sockets)
             plan.listeners.push_back(
-                {socket.role,
+                {spec.name,
+                 socket.role,
                  {settings.address(socket.addressSetting), settings.port(socket.portSetting)}});
         if (!plan.isEnabled)
             continue;

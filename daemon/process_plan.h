@@ -14,6 +14,7 @@ namespace mmsd::supervisor {
 
 /** A listener that a process inherits. */
 struct ListenEndpoint {
+    std::string process; ///< each has its own where several serve one port
     std::string role;
     InetEndpoint endpoint;
 

@@ -103,7 +103,7 @@ WorkerProcess::Owner::Start Supervisor::prepareStart(const WorkerProcess& proces
         start.hello.sockets.push_back({static_cast<std::uint8_t>(fd++), std::move(role)});
     };
     for (const ListenEndpoint& listener : plan.listeners)
-        pass(listeners_.revived(listener.role), listener.role);
+        pass(listeners_.revived(listener), listener.role);
     if (spec.keepsSockets) {
         SocketStore& store = stores_[&spec];
         if (!store.in.isDefined())

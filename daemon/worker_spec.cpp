@@ -4,6 +4,7 @@
 
 #include <linux/capability.h>
 
+#include <algorithm>
 #include <array>
 
 namespace mmsd::supervisor {
@@ -14,7 +15,14 @@ constexpr std::array kApiSockets{SocketSpec{"api-tcp", "bind-ip", "api-port"}};
 constexpr std::array kDnsSockets{SocketSpec{"dns-udp", "bind-ip", "dns-port"},
                                  SocketSpec{"dns-tcp", "bind-ip", "dns-port"}};
 
-constexpr std::array kTable{
+/** One row for each process that --dns-processes can ask for. */
+constexpr std::array kDnsNames{"dns-server",    "dns-server-2",  "dns-server-3",  "dns-server-4",
+                               "dns-server-5",  "dns-server-6",  "dns-server-7",  "dns-server-8",
+                               "dns-server-9",  "dns-server-10", "dns-server-11", "dns-server-12",
+                               "dns-server-13", "dns-server-14", "dns-server-15", "dns-server-16"};
+static_assert(kDnsNames.size() == protocol::kMaxProcessCount);
+
+constexpr std::array kSingleProcesses{
     WorkerSpec{
         .name = "marathon-watcher",
         .executable = "mmsd-marathon-watcher",
@@ -53,14 +61,6 @@ constexpr std::array kTable{
         .leavesProcesses = true,
     },
     WorkerSpec{
-        .name = "dns-server",
-        .executable = "mmsd-dns-server",
-        .userSuffix = "dns",
-        .settings = protocol::kForDns,
-        .enabledBy = "enable-dns",
-        .sockets = kDnsSockets,
-    },
-    WorkerSpec{
         .name = "udp-balancer",
         .executable = "mmsd-udp-balancer",
         .userSuffix = "udp",
@@ -70,6 +70,23 @@ constexpr std::array kTable{
         .keepsSockets = true,
     },
 };
+
+constexpr auto kTable = [] {
+    std::array<WorkerSpec, kSingleProcesses.size() + kDnsNames.size()> table{};
+    std::copy(kSingleProcesses.begin(), kSingleProcesses.end(), table.begin());
+    for (unsigned i = 0; i < kDnsNames.size(); ++i)
+        table[kSingleProcesses.size() + i] = {
+            .name = kDnsNames[i],
+            .executable = "mmsd-dns-server",
+            .userSuffix = "dns",
+            .settings = protocol::kForDns,
+            .enabledBy = "enable-dns",
+            .countedBy = "dns-processes",
+            .number = i + 1,
+            .sockets = kDnsSockets,
+        };
+    return table;
+}();
 
 } // namespace
 

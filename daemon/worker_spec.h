@@ -25,6 +25,8 @@ struct WorkerSpec {
     const char* userSuffix; ///< behind the prefix of all worker users
     protocol::ProcessMask settings;
     const char* enabledBy = nullptr; ///< name of a Bool setting; null = always
+    const char* countedBy = nullptr; ///< name of a Count setting; null = one process
+    unsigned number = 1;             ///< enabled where the count is at least this
     std::span<const SocketSpec> sockets{};
     std::optional<int> keptCapability{};  ///< CAP_* number
     const char* stateDirectory = nullptr; ///< below --run-state-dir, owned by its user; null = none

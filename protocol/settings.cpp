@@ -19,8 +19,13 @@ bool isOf(std::string_view text, std::string_view furtherCharacters) noexcept {
     });
 }
 
+bool isNumber(std::string_view text, std::uint16_t maximum) noexcept {
+    const std::uint16_t number = parseNumber<std::uint16_t>(text).value_or(0);
+    return number != 0 && number <= maximum;
+}
+
 bool isPort(std::string_view text) noexcept {
-    return parseNumber<std::uint16_t>(text).value_or(0) != 0;
+    return isNumber(text, 65'535);
 }
 
 /** "name", "10.0.0.1", "[::1]" or "::1"; the first three with ":port" behind them or not. */
@@ -75,6 +80,8 @@ std::string expected(const Setting& row, std::string_view text) {
         return text == "true" || text == "false" ? "" : "true or false";
     case SettingType::Port:
         return isPort(text) ? "" : "a port (1 to 65535)";
+    case SettingType::Count:
+        return isNumber(text, kMaxProcessCount) ? "" : "a number from 1 to 16";
     case SettingType::Address:
         return IpAddress::parse(text) ? "" : "an IP address";
     case SettingType::Duration: {
@@ -174,7 +181,7 @@ bool Settings::flag(std::string_view name) const {
     return value(name).text == "true";
 }
 
-std::uint16_t Settings::port(std::string_view name) const {
+std::uint16_t Settings::number(std::string_view name) const {
     return parseNumber<std::uint16_t>(value(name).text).value();
 }
 

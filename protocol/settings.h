@@ -41,7 +41,11 @@ enum class SettingType : std::uint8_t {
     Hosts,  ///< list of names or addresses, each with an optional ":port"
     Urls,   ///< list of http:// and https:// URLs
     Domain, ///< DNS name, with or without the last dot
+    Count,  ///< of processes, 1 to kMaxProcessCount
 };
+
+/** Processes that one program of the supervisor's table can be started as. */
+inline constexpr std::uint16_t kMaxProcessCount = 16;
 
 /** One row of the table. */
 struct Setting {
@@ -93,7 +97,9 @@ public:
     // The name of a row is the caller's own constant: one that does not exist, or is not for the
     // process whose command line was parsed, is a std::logic_error.
     [[nodiscard]] bool flag(std::string_view name) const;
-    [[nodiscard]] std::uint16_t port(std::string_view name) const;
+    /** Of a Port or a Count. */
+    [[nodiscard]] std::uint16_t number(std::string_view name) const;
+    [[nodiscard]] std::uint16_t port(std::string_view name) const { return number(name); }
     [[nodiscard]] std::chrono::milliseconds duration(std::string_view name) const;
     [[nodiscard]] IpAddress address(std::string_view name) const;
     [[nodiscard]] const std::string& text(std::string_view name) const;

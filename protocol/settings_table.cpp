@@ -87,6 +87,8 @@ constexpr Setting kRows[] = {
      "where HAProxy logs to", kHaproxy},
 
     {"dns-port", Port, "53", "PORT", "UDP and TCP", kExposure | kDns},
+    {"dns-processes", Count, "1", "N", "dns-server processes that share the port, 1 to 16",
+     kSupervisor},
     {"dns-basename", Domain, "mmsd.", "NAME", "the zone", kDns},
     {"dns-push-srv", Bool, "false", "", "SRV records with answers to A queries", kDns},
     {"dns-ttl", Duration, "5s", "TIME", "of all records", kDns},

@@ -4,11 +4,16 @@
 
 #include "common/event_loop.h"
 #include "common/log.h"
+#include "common/sys_error.h"
+#include "common/text.h"
 #include "protocol/protocol_error.h"
 #include "protocol/wire_reader.h"
 #include "workers/runtime/inherited_fds.h"
 #include "workers/runtime/start_error.h"
 
+#include <sys/prctl.h>
+
+#include <algorithm>
 #include <csignal>
 #include <string>
 #include <utility>
@@ -34,6 +39,21 @@ void checkVersion(protocol::PayloadView hello) {
                          "half-upgraded package: mmsd speaks protocol version " +
                              std::to_string(version) + ", this program version " +
                              std::to_string(protocol::kProtocolVersion)};
+}
+
+/** Accepts "dns-server-2", the second process of "dns-server", and shows its number in ps. */
+void takeProcessName(const WorkerDefinition& definition, std::string_view name) {
+    const std::string_view own = definition.process;
+    if (name == own)
+        return;
+    const std::string_view suffix = name.substr(std::min(own.size(), name.size()));
+    if (!name.starts_with(own) || !suffix.starts_with('-') ||
+        parseNumber<std::uint16_t>(suffix.substr(1)).value_or(0) < 2)
+        throw StartError{ExitCode::Configuration,
+                         "started as " + std::string{name} + ", but this is " + definition.process};
+    const std::string shown = definition.commandName + std::string{suffix};
+    if (::prctl(PR_SET_NAME, shown.c_str(), 0, 0, 0) != 0)
+        throwErrno("set the process name");
 }
 
 } // namespace
@@ -102,9 +122,7 @@ void SupervisedRun::onChannelClosed(std::string_view reason) {
 void SupervisedRun::start(protocol::PayloadView payload) {
     checkVersion(payload);
     const protocol::Hello hello = protocol::decodeHello(payload);
-    if (hello.process != definition_.process)
-        throw StartError{ExitCode::Configuration,
-                         "started as " + hello.process + ", but this is " + definition_.process};
+    takeProcessName(definition_, hello.process);
     setLogLevel(hello.logLevel);
     context_.sockets = adoptSockets(hello.sockets);
 

@@ -15,7 +15,7 @@
 namespace mmsd::worker {
 
 struct WorkerDefinition {
-    const char* process;       ///< its name in the supervisor's worker table
+    const char* process;       ///< its name in the supervisor's worker table; "-2" … may follow
     const char* program;       ///< its executable, for messages
     const char* purpose;       ///< one sentence for --help
     const char* commandName;   ///< what ps shows; at most 15 octets

@@ -15,7 +15,7 @@ namespace mmsd::supervisor {
 namespace {
 
 ListenEndpoint endpoint(const char* role, const char* address, std::uint16_t port) {
-    return {role, {*IpAddress::parse(address), port}};
+    return {"server", role, {*IpAddress::parse(address), port}};
 }
 
 InetEndpoint boundTo(int fd) {
@@ -41,40 +41,45 @@ ListenSockets opened(const std::vector<ListenEndpoint>& wanted) {
 } // namespace
 
 TEST_CASE("listen sockets: listening, close-on-exec, non-blocking", "[daemon]") {
-    const ListenSockets sockets = opened({endpoint("api-tcp", "127.0.0.1", 0)});
-    const int fd = sockets.fd("api-tcp");
+    const auto wanted = endpoint("api-tcp", "127.0.0.1", 0);
+    const ListenSockets sockets = opened({wanted});
+    const int fd = sockets.fd(wanted);
     CHECK(option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1);
     CHECK(option(fd, SOL_SOCKET, SO_REUSEADDR) == 1);
+    CHECK(option(fd, SOL_SOCKET, SO_REUSEPORT) == 0);
     CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
     CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
     CHECK(boundTo(fd).address.toString() == "127.0.0.1");
-    CHECK_THROWS_AS(sockets.fd("dns-tcp"), std::out_of_range);
+    CHECK_THROWS_AS(sockets.fd(endpoint("dns-tcp", "127.0.0.1", 0)), std::out_of_range);
 }
 
 TEST_CASE("listen sockets: IPv6 is IPv6 only", "[daemon]") {
+    const auto wanted = endpoint("api-tcp", "::1", 0);
     ListenSockets sockets;
     try {
-        sockets = opened({endpoint("api-tcp", "::1", 0)});
+        sockets = opened({wanted});
     } catch (const StartError& error) {
         WARN("no IPv6 here: " << error.what());
         return;
     }
-    CHECK(option(sockets.fd("api-tcp"), IPPROTO_IPV6, IPV6_V6ONLY) == 1);
+    CHECK(option(sockets.fd(wanted), IPPROTO_IPV6, IPV6_V6ONLY) == 1);
 }
 
 TEST_CASE("listen sockets: a UDP role is a datagram socket, alone on its port", "[daemon]") {
-    const ListenSockets sockets = opened({endpoint("dns-udp", "127.0.0.1", 0)});
-    const int fd = sockets.fd("dns-udp");
+    const auto wanted = endpoint("dns-udp", "127.0.0.1", 0);
+    const ListenSockets sockets = opened({wanted});
+    const int fd = sockets.fd(wanted);
     CHECK(option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM);
     CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
-    CHECK_THROWS_AS(opened({{"dns-udp", boundTo(fd)}}), StartError);
+    CHECK_THROWS_AS(opened({{"server", "dns-udp", boundTo(fd)}}), StartError);
 }
 
 TEST_CASE("listen sockets: an address in use is named", "[daemon]") {
-    const ListenSockets first = opened({endpoint("api-tcp", "127.0.0.1", 0)});
-    const InetEndpoint taken = boundTo(first.fd("api-tcp"));
+    const auto wanted = endpoint("api-tcp", "127.0.0.1", 0);
+    const ListenSockets first = opened({wanted});
+    const InetEndpoint taken = boundTo(first.fd(wanted));
     try {
-        (void)opened({{"api-tcp", taken}});
+        (void)opened({{"server", "api-tcp", taken}});
         FAIL("it could be bound twice");
     } catch (const StartError& error) {
         CHECK(error.code() == ExitCode::OperatingSystem);
@@ -86,39 +91,102 @@ TEST_CASE("listen sockets: an address in use is named", "[daemon]") {
 TEST_CASE("listen sockets: what is wanted as before stays open", "[daemon]") {
     const auto kept = endpoint("api-tcp", "127.0.0.1", 0);
     ListenSockets sockets = opened({kept});
-    const InetEndpoint before = boundTo(sockets.fd("api-tcp"));
-    const std::vector both{kept, endpoint("dns-tcp", "127.0.0.1", 0)};
+    const InetEndpoint before = boundTo(sockets.fd(kept));
+    const auto further = endpoint("dns-tcp", "127.0.0.1", 0);
+    const std::vector both{kept, further};
     sockets.adopt(sockets.openMissing(both), both);
-    CHECK(boundTo(sockets.fd("api-tcp")) == before);
-    CHECK(sockets.fd("dns-tcp") >= 0);
+    CHECK(boundTo(sockets.fd(kept)) == before);
+    CHECK(sockets.fd(further) >= 0);
     sockets.adopt(sockets.openMissing({kept}), {kept});
-    CHECK(boundTo(sockets.fd("api-tcp")) == before);
-    CHECK_THROWS_AS(sockets.fd("dns-tcp"), std::out_of_range);
+    CHECK(boundTo(sockets.fd(kept)) == before);
+    CHECK_THROWS_AS(sockets.fd(further), std::out_of_range);
 }
 
 TEST_CASE("listen sockets: a failure leaves what is open alone", "[daemon]") {
     const auto kept = endpoint("api-tcp", "127.0.0.1", 0);
     const ListenSockets other = opened({endpoint("api-tcp", "127.0.0.1", 0)});
     const ListenSockets sockets = opened({kept});
-    const int fd = sockets.fd("api-tcp");
-    CHECK_THROWS_AS(sockets.openMissing({{"api-tcp", boundTo(other.fd("api-tcp"))}}), StartError);
-    CHECK(sockets.fd("api-tcp") == fd);
+    const int fd = sockets.fd(kept);
+    CHECK_THROWS_AS(sockets.openMissing({{"server", "api-tcp", boundTo(other.fd(kept))}}),
+                    StartError);
+    CHECK(sockets.fd(kept) == fd);
     CHECK(option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1);
 }
 
 TEST_CASE("listen sockets: what a process has shut down listens again for the next", "[daemon]") {
     InetEndpoint before;
     {
-        const ListenSockets free = opened({endpoint("api-tcp", "127.0.0.1", 0)});
-        before = boundTo(free.fd("api-tcp"));
+        const auto wanted = endpoint("api-tcp", "127.0.0.1", 0);
+        const ListenSockets free = opened({wanted});
+        before = boundTo(free.fd(wanted));
     }
-    const ListenSockets sockets = opened({{"api-tcp", before}});
-    const int fd = sockets.fd("api-tcp");
+    const ListenEndpoint listener{"server", "api-tcp", before};
+    const ListenSockets sockets = opened({listener});
+    const int fd = sockets.fd(listener);
     REQUIRE(::shutdown(fd, SHUT_RDWR) == 0);
     REQUIRE(option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 0);
-    CHECK(sockets.revived("api-tcp") == fd);
+    CHECK(sockets.revived(listener) == fd);
     CHECK(option(fd, SOL_SOCKET, SO_ACCEPTCONN) == 1);
     CHECK(boundTo(fd) == before);
+}
+
+TEST_CASE("listen sockets: processes of one port have a socket each, strangers none", "[daemon]") {
+    const std::string role = GENERATE("dns-udp", "dns-tcp");
+    InetEndpoint port;
+    {
+        const auto any = endpoint(role.c_str(), "127.0.0.1", 0);
+        const ListenSockets free = opened({any});
+        port = boundTo(free.fd(any));
+    }
+    const ListenEndpoint first{"dns-server", role, port};
+    const ListenEndpoint second{"dns-server-2", role, port};
+    ListenSockets sockets = opened({first});
+    const int alone = sockets.fd(first);
+    CHECK(option(alone, SOL_SOCKET, SO_REUSEPORT) == 0);
+
+    // A reload brings the second: the first must not be opened anew.
+    const std::vector both{first, second};
+    sockets.adopt(sockets.openMissing(both), both);
+    CHECK(sockets.fd(first) == alone);
+    CHECK(sockets.fd(second) != alone);
+    CHECK(boundTo(sockets.fd(second)) == port);
+    CHECK(option(sockets.fd(second), SOL_SOCKET, SO_ACCEPTCONN) == (role == "dns-tcp"));
+
+    // Another mmsd, as the same user, must not get a share of the clients.
+    CHECK_THROWS_AS(opened({first}), StartError);
+    CHECK_THROWS_AS(opened({first, second}), StartError);
+
+    sockets.adopt(sockets.openMissing({first}), {first});
+    CHECK(sockets.fd(first) == alone);
+    CHECK_THROWS_AS(sockets.fd(second), std::out_of_range);
+}
+
+TEST_CASE("listen sockets: clients are divided among the processes of a port", "[daemon]") {
+    const auto any = endpoint("dns-udp", "127.0.0.1", 0);
+    InetEndpoint port = boundTo(opened({any}).fd(any));
+    std::vector<ListenEndpoint> wanted;
+    for (int i = 1; i <= 4; ++i)
+        wanted.push_back({"dns-server-" + std::to_string(i), "dns-udp", port});
+    const ListenSockets sockets = opened(wanted);
+
+    sockaddr_storage address{};
+    const socklen_t length = port.toSockaddr(address);
+    constexpr int kClients = 200;
+    for (int i = 0; i < kClients; ++i) {
+        const UniqueFd client{::socket(AF_INET, SOCK_DGRAM, 0)};
+        REQUIRE(::sendto(client.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&address),
+                         length) == 1);
+    }
+    int all = 0;
+    for (const ListenEndpoint& each : wanted) {
+        int received = 0;
+        char octet = 0;
+        while (::recv(sockets.fd(each), &octet, 1, MSG_DONTWAIT) == 1)
+            ++received;
+        CHECK(received > kClients / 16);
+        all += received;
+    }
+    CHECK(all == kClients);
 }
 
 } // namespace mmsd::supervisor

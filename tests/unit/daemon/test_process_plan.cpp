@@ -119,10 +119,12 @@ TEST_CASE("process plan: only what a process was started with makes a restart", 
     };
     const auto restarted = [&](const std::vector<std::string>& flags) {
         std::string names;
-        const auto before = plans({});
-        const auto after = plans(flags);
+        const auto before = plans({"--enable-dns"});
+        auto all = flags;
+        all.emplace_back("--enable-dns");
+        const auto after = plans(all);
         for (std::size_t i = 0; i < before.size(); ++i)
-            if (needsRestart(before[i], after[i]))
+            if (before[i].isEnabled && needsRestart(before[i], after[i]))
                 names += std::string{names.empty() ? "" : " "} + after[i].spec->name;
         return names;
     };
@@ -131,10 +133,34 @@ TEST_CASE("process plan: only what a process was started with makes a restart", 
     CHECK(restarted({"--verbose"}).empty());
     CHECK(restarted({"--resync-interval=45s"}) == "marathon-watcher");
     CHECK(restarted({"--dns-ttl=9s"}) == "dns-server");
-    std::string all;
-    for (const WorkerSpec& spec : workerTable())
-        all += std::string{all.empty() ? "" : " "} + spec.name;
-    CHECK(restarted({"--log-format=json"}) == all);
+    // What runs already does not notice that another comes.
+    CHECK(restarted({"--dns-processes=3"}).empty());
+    CHECK(restarted({"--log-format=json"}) ==
+          "marathon-watcher confd-writer api-server haproxy-manager udp-balancer dns-server");
+}
+
+TEST_CASE("process plan: as many DNS servers as wanted, each with sockets of its own", "[daemon]") {
+    const WorkerFolder workers;
+    const auto names = [&](const std::vector<std::string>& flags) {
+        std::vector<std::string> enabled;
+        for (const ProcessPlan& plan : planProcesses(workers.settings(flags), false))
+            if (plan.isEnabled && plan.executable.ends_with("mmsd-dns-server"))
+                enabled.emplace_back(plan.spec->name);
+        return enabled;
+    };
+    CHECK(names({"--dns-processes=3"}).empty());
+    CHECK(names({"--enable-dns"}) == std::vector<std::string>{"dns-server"});
+    CHECK(names({"--enable-dns", "--dns-processes=3"}) ==
+          std::vector<std::string>{"dns-server", "dns-server-2", "dns-server-3"});
+    CHECK(names({"--enable-dns", "--dns-processes=16"}).size() == 16);
+
+    const auto plans =
+        planProcesses(workers.settings({"--enable-dns", "--dns-processes=2"}), false);
+    const auto listeners = enabledListeners(plans);
+    REQUIRE(listeners.size() == 5); // the API's, and UDP and TCP of each DNS server
+    for (std::size_t i = 0; i < listeners.size(); ++i)
+        CHECK(std::count(listeners.begin(), listeners.end(), listeners[i]) == 1);
+    CHECK(planOf(plans, "dns-server").arguments == planOf(plans, "dns-server-2").arguments);
 }
 
 } // namespace mmsd::supervisor

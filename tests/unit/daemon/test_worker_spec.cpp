@@ -30,10 +30,12 @@ TEST_CASE("worker table: names, executables and users are unique and in style", 
     for (const WorkerSpec& spec : workerTable()) {
         INFO(spec.name);
         CHECK(names.insert(spec.name).second);
-        CHECK(users.insert(spec.userSuffix).second);
-        CHECK(masks.insert(spec.settings).second);
         CHECK(std::string_view{spec.name}.size() <= protocol::kMaxProcessName);
-        CHECK(std::string{"mmsd-"} + spec.name == spec.executable);
+        // Further processes of one program share its user and settings.
+        CHECK(users.insert(spec.userSuffix).second == (spec.number == 1));
+        CHECK(masks.insert(spec.settings).second == (spec.number == 1));
+        const std::string suffix = spec.number == 1 ? "" : "-" + std::to_string(spec.number);
+        CHECK(spec.executable + suffix == std::string{"mmsd-"} + spec.name);
         // One process, and a worker's: not the supervisor's.
         CHECK(std::has_single_bit(static_cast<unsigned>(spec.settings)));
         CHECK(spec.settings != protocol::kForSupervisor);
@@ -52,6 +54,9 @@ TEST_CASE("worker table: settings that it names exist and have the right type", 
         INFO(spec.name);
         if (spec.enabledBy != nullptr)
             CHECK(isSettingOf(spec.enabledBy, protocol::SettingType::Bool));
+        if (spec.countedBy != nullptr)
+            CHECK(isSettingOf(spec.countedBy, protocol::SettingType::Count));
+        CHECK(spec.number <= (spec.countedBy == nullptr ? 1 : protocol::kMaxProcessCount));
         for (const SocketSpec& socket : spec.sockets) {
             CHECK(isSettingOf(socket.addressSetting, protocol::SettingType::Address));
             CHECK(isSettingOf(socket.portSetting, protocol::SettingType::Port));

@@ -43,6 +43,7 @@ TEST_CASE("settings: the defaults are those of the contract", "[protocol][settin
         {"bind-ip", "0.0.0.0"},
         {"dns-basename", "mmsd."},
         {"dns-port", "53"},
+        {"dns-processes", "1"},
         {"dns-push-srv", "false"},
         {"dns-ttl", "5s"},
         {"enable-dns", "false"},
@@ -156,11 +157,16 @@ TEST_CASE("settings: takes short flags, alone and together", "[protocol][setting
 
 TEST_CASE("settings: the last of several wins", "[protocol][settings]") {
     CHECK(parse({"--api-port=1", "--api-port=2"}).port("api-port") == 2);
+    CHECK(parse({"--dns-processes=1", "--dns-processes=16"}).number("dns-processes") == 16);
 }
 
 TEST_CASE("settings: an error names flag, value and what was expected", "[protocol][settings]") {
     const std::vector<std::pair<std::string, std::string>> cases{
         {"--api-port=99999", "--api-port: \"99999\" is not a port (1 to 65535)"},
+        {"--dns-processes=0", "--dns-processes: \"0\" is not a number from 1 to 16"},
+        {"--dns-processes=17", "--dns-processes: \"17\" is not a number from 1 to 16"},
+        {"--dns-processes=65537", "--dns-processes: \"65537\" is not a number from 1 to 16"},
+        {"--dns-processes=two", "--dns-processes: \"two\" is not a number from 1 to 16"},
         {"--api-port=0", "--api-port: \"0\" is not a port (1 to 65535)"},
         {"--api-port=-1", "--api-port: \"-1\" is not a port (1 to 65535)"},
         {"--api-port=80 ", "--api-port: \"80 \" is not a port (1 to 65535)"},

@@ -128,6 +128,7 @@ public:
         return protocol::decodeReady(await(protocol::MessageType::Ready).payload);
     }
 
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     void signal(int number) { ::kill(pid_, number); }
     void hangUp() { socket_.reset(); }
     /** Waits for the end. @return exit code, or minus the signal that killed it */

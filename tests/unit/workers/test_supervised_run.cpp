@@ -218,10 +218,23 @@ TEST_CASE("supervised run: says by its exit code why it cannot run", "[workers][
     other = hello;
     other.process = "api-server";
     CHECK(endAfter(other) == static_cast<int>(ExitCode::Configuration));
+    for (const char* name : {"", "confd", "confd-writer-", "confd-writer-1", "confd-writer-x",
+                             "confd-writer2", "x-confd-writer-2"}) {
+        INFO(name);
+        other.process = name;
+        CHECK(endAfter(other) == static_cast<int>(ExitCode::Configuration));
+    }
     CHECK(endAfter(hello, "/nonexistent") == 99); // a SysError: main makes it 71
     other = hello;
     other.sockets = {{250, "api-tcp"}}; // not open
     CHECK(endAfter(other) == static_cast<int>(ExitCode::OperatingSystem));
+}
+
+TEST_CASE("supervised run: one of several processes shows its number", "[workers][runtime]") {
+    ConfdFixture f;
+    f.supervisor.start("confd-writer-2");
+    CHECK(readFile("/proc/" + std::to_string(f.supervisor.pid()) + "/comm", 64) ==
+          "mmsd-confd-2\n");
 }
 
 TEST_CASE("supervised run: a breach of the protocol ends it", "[workers][runtime]") {

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+# Several dns-server processes on one port: all answer, and the death of one refuses nobody.
+"""--dns-processes under the real supervisor."""
+
+from __future__ import annotations
+
+import pathlib
+import signal
+
+import pytest
+from mmsd_harness import processes_of
+from waiting import free_port, wait_for
+
+pytest.importorskip("dns")
+from dns_load import TcpLoad, UdpLoad  # noqa: E402
+
+NAMES = ["dns-server", "dns-server-2", "dns-server-3"]
+_PROGRAM = "mmsd-dns-server"
+
+
+class DnsMmsd:
+    """A real mmsd with one app, its DNS port, and what it tells of its DNS processes."""
+
+    def __init__(self, double, mmsd, port: int) -> None:
+        double.add_app("/web", instances=3)
+        self.mmsd = mmsd
+        self.port = port
+        mmsd.start()
+
+    def udp_load(self, **options) -> UdpLoad:
+        return UdpLoad("127.0.0.1", self.port, "web.mmsd.", **options)
+
+    def tcp_load(self) -> TcpLoad:
+        return TcpLoad("127.0.0.1", self.port, "web.mmsd.")
+
+    def rows(self) -> dict[str, dict]:
+        """Rows of /v1/status by name."""
+        return {row["name"]: row for row in self.mmsd.status()["processes"]
+                if row["name"].startswith("dns-server")}
+
+    def answered(self) -> dict[str, float]:
+        """Answers over UDP and TCP by process."""
+        return {name: sum(metric["value"] for metric in row.get("metrics", [])
+                          if metric["name"] == "dns_responses_total")
+                for name, row in self.rows().items()}
+
+    def pids(self) -> dict[str, int]:
+        return {name: self.mmsd.pid(name) for name in NAMES}
+
+    def wait_running(self, *names: str) -> None:
+        """Until exactly these run, as pid files, status and kernel have it."""
+
+        def check() -> bool:
+            rows = self.rows()
+            assert sorted(rows) == sorted(names)
+            assert all(row["phase"] == "running" and row["generation"] for row in rows.values())
+            assert {name: row["pid"] for name, row in rows.items()} == {
+                name: self.mmsd.pid(name) for name in names}
+            found = processes_of(self.mmsd.executables)
+            assert sorted(pid for pid, program in found.items() if program == _PROGRAM) == sorted(
+                row["pid"] for row in rows.values())
+            return True
+
+        wait_for(f"running: {' '.join(names)}", check)
+
+
+@pytest.fixture
+def start(make_double, make_mmsd):
+    """Starts an mmsd with that many DNS processes."""
+
+    def run(processes: int | None, *arguments: str) -> DnsMmsd:
+        double, port = make_double("1.5"), free_port()
+        count = [f"--dns-processes={processes}"] if processes else []
+        mmsd = make_mmsd(double, "--enable-dns", f"--dns-port={port}", *count, *arguments)
+        return DnsMmsd(double, mmsd, port)
+
+    return run
+
+
+def test_all_answer(start):
+    """Rows, pid files, names in ps; UDP and TCP clients are divided, each process counts its own."""
+    dns = start(3)
+    dns.wait_running(*NAMES)
+    comm = {name: pathlib.Path(f"/proc/{pid}/comm").read_text() for name, pid in dns.pids().items()}
+    assert comm == dict(zip(NAMES, ["mmsd-dns\n", "mmsd-dns-2\n", "mmsd-dns-3\n"]))
+    with dns.udp_load() as load:
+        load.wait_for_more()
+    assert (load.refused, load.lost, load.wrong) == (0, 0, 0)
+    wait_for("all counters", lambda: min(dns.answered().values()) >= 20)
+    assert sum(dns.answered().values()) <= sum(load.answered) + 64
+    with dns.tcp_load() as tcp:
+        wait_for("TCP answers", lambda: tcp.answered >= 100)
+    assert (tcp.refused, tcp.cut) == (0, 0)
+
+    def tcp_share() -> list[float]:
+        return [metric["value"] for row in dns.rows().values() for metric in row["metrics"]
+                if metric["name"] == "dns_tcp_accepted_total"]
+
+    wait_for("each has accepted clients", lambda: min(tcp_share()) > 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
+@pytest.mark.parametrize("victim", NAMES)
+def test_one_is_restarted_under_load(start, victim, number):
+    """Its sockets stay open: no client is refused, and no other process notices."""
+    dns = start(3)
+    dns.wait_running(*NAMES)
+    before = dns.pids()
+    with dns.udp_load(pause=0.001) as udp, dns.tcp_load() as tcp:
+        udp.wait_for_more()
+        dns.mmsd.signal(victim, number)
+        wait_for("a new process", lambda: dns.mmsd.pid(victim) not in (0, before[victim]))
+        dns.wait_running(*NAMES)
+        udp.wait_for_more()
+        answered = tcp.answered
+        wait_for("answers over TCP", lambda: tcp.answered > answered + 20)
+    assert (udp.refused, udp.wrong, tcp.refused) == (0, 0, 0)
+    # What the killed one had read is lost with it: at most what one look brings.
+    assert udp.lost == 0 if number == signal.SIGTERM else udp.lost <= 64
+    assert tcp.cut <= (0 if number == signal.SIGTERM else 1)
+    after = dns.pids()
+    assert after.pop(victim) != before.pop(victim)
+    assert after == before
+
+
+def test_a_reload_changes_their_number(start):
+    """More and fewer without touching those that stay; new ones answer their share."""
+    dns = start(None)
+    dns.wait_running("dns-server")
+    first = dns.mmsd.pid("dns-server")
+    with dns.udp_load(pause=0.001) as load:
+        for count in (3, 2, 1, 3):
+            dns.mmsd.config.write_text(f"dns-processes = {count}\n")
+            dns.mmsd.signal("mmsd", signal.SIGHUP)
+            dns.wait_running(*NAMES[:count])
+            load.wait_for_more(3)
+    assert dns.mmsd.pid("dns-server") == first
+    assert (load.refused, load.wrong) == (0, 0)
+    with dns.udp_load() as load:
+        load.wait_for_more()
+    wait_for("all counters", lambda: min(dns.answered().values()) >= 20)
+
+
+def test_a_stranger_gets_no_share(start, make_mmsd):
+    """A second mmsd with the same port does not start, although the first one's sockets share."""
+    dns = start(2)
+    dns.wait_running(*NAMES[:2])
+    other = make_mmsd(None, "--enable-dns", f"--dns-port={dns.port}", "--dns-processes=2")
+    ended = other.run()
+    assert ended.returncode == 71, ended.stderr
+    assert f"cannot listen on 127.0.0.1:{dns.port} (dns-udp)" in ended.stderr
