@@ -9,6 +9,7 @@
 #include "workers/api-server/app_lists.h"
 #include "workers/api-server/content_negotiation.h"
 #include "workers/api-server/entity_tag.h"
+#include "workers/api-server/event_streams.h"
 #include "workers/api-server/status_json.h"
 
 #include <algorithm>
@@ -37,6 +38,7 @@ HttpResponse status(const Inquiry& inquiry, const ApiState& state, const ApiTime
 
 constexpr std::array kText{kTextType};
 constexpr std::array kJson{kJsonType};
+constexpr std::array kEvents{kEventStreamType};
 constexpr std::array kTextOrJson{kTextType, kJsonType};
 
 /** Every resource. A new one is a row here and a function that answers. */
@@ -46,6 +48,7 @@ constexpr std::array kRoutes{
     Route{"/v1/apps", false, kTextOrJson, Freshness::Snapshot, listApps},
     Route{"/v1/instances", true, kTextOrJson, Freshness::Snapshot, listInstances},
     Route{"/v1/service_ports", true, kTextOrJson, Freshness::Snapshot, listServicePorts},
+    Route{"/v1/events", false, kEvents, Freshness::Stream, openEvents},
     Route{"/v1/status", false, kJson, Freshness::Instant, status},
 };
 
@@ -97,6 +100,8 @@ std::optional<std::chrono::milliseconds> takeWait(Query& query) {
     if (!wait)
         throw BadRequest{"wait: expected a duration like 30s"};
     std::erase_if(query, [](const auto& each) { return each.first == "wait"; });
+    if (wait->count() == 0)
+        return std::nullopt;
     return std::min<std::chrono::milliseconds>(*wait, kMaxWait);
 }
 

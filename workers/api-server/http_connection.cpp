@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <algorithm>
 #include <array>
+#include <cassert>
 #include <cerrno>
 #include <utility>
 
@@ -16,17 +16,25 @@ namespace {
 
 constexpr std::size_t kReadSize = 16'384;
 /** Octets of answers after which pipelined requests wait until the client has taken them. */
-constexpr std::size_t kOutputBatch = 65'536;
+constexpr std::size_t kOutputBatch = 32'768;
+/** Octets that a client may send behind a held request. */
+constexpr std::size_t kMaxUnhandled = kReadSize;
 constexpr std::size_t kMaxBuffersPerWrite = 16;
+
+bool isGone(ssize_t received) noexcept {
+    return received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
+}
 
 } // namespace
 
 HttpConnection::HttpConnection(EventLoop& loop, TimerFactory& timers, UniqueFd socket,
                                Mediator& mediator)
     : timers_{timers}, socket_{std::move(socket)}, mediator_{mediator},
-      idleSince_{timers.now()}, timer_{timers.create([this] { onTimeout(); })},
-      event_{loop, socket_.get(),
-             [this](bool isReadable, bool isWritable) { onReady(isReadable, isWritable); }} {
+      timer_{timers.create([this] { onTimeout(); })}, event_{
+                                                          loop, socket_.get(),
+                                                          [this](bool isReadable, bool isWritable) {
+                                                              onReady(isReadable, isWritable);
+                                                          }} {
     setDeadline(kRequestLimit);
     event_.watch(true, false);
 }
@@ -35,40 +43,109 @@ HttpConnection::~HttpConnection() {
     mediator_.onBacklog(-static_cast<std::ptrdiff_t>(reportedBacklog_));
 }
 
-bool HttpConnection::isIdle() const noexcept {
-    return phase_ == Phase::Reading && parser_.isUntouched();
-}
-
 void HttpConnection::drain() {
     isDraining_ = true;
     // A request may have arrived that the loop has not told us of.
     if (phase_ == Phase::Reading)
         readSome();
-    isOver_ |= isIdle();
+    isOver_ |= phase_ == Phase::Reading && parser_.isUntouched();
+    endIfOver();
+}
+
+void HttpConnection::reply(const PreparedResponsePtr& response) {
+    const bool wasHeld = phase_ == Phase::Held;
+    closesAfterWriting_ |= isDraining_;
+    queue(response, !isHeadRequest_);
+    if (!wasHeld)
+        return; // handle() goes on
+    phase_ = Phase::Reading;
+    mediator_.onMoved(*this);
+    handle(std::exchange(unhandled_, {}));
+    endIfOver();
+}
+
+void HttpConnection::hold(std::chrono::milliseconds limit) {
+    phase_ = Phase::Held;
+    setDeadline(limit);
+    mediator_.onMoved(*this);
+}
+
+void HttpConnection::startStream(const PreparedResponsePtr& head,
+                                 const std::vector<std::shared_ptr<const std::string>>& first) {
+    closesAfterWriting_ = true;
+    queue(head, false);
+    if (isHeadRequest_)
+        return;
+    for (const auto& text : first)
+        output_.share(text);
+    phase_ = Phase::Streaming;
+    deadline_ = TimerFactory::TimePoint::max();
+    mediator_.onMoved(*this);
+}
+
+void HttpConnection::push(const std::shared_ptr<const std::string>& text) {
+    assert(phase_ == Phase::Streaming);
+    output_.share(text);
+    flushStream();
+    endIfOver();
+}
+
+void HttpConnection::finishStream(const std::shared_ptr<const std::string>& text) {
+    assert(phase_ == Phase::Streaming);
+    output_.dropUnbegun();
+    output_.share(text);
+    phase_ = Phase::Writing;
+    mediator_.onMoved(*this);
+    setDeadline(kWriteLimit);
+    if (flush())
+        linger();
+    else
+        event_.watch(false, true);
     endIfOver();
 }
 
 void HttpConnection::onReady(bool isReadable, bool isWritable) {
-    if (phase_ == Phase::Lingering)
-        discardSome();
-    else if (phase_ == Phase::Writing && isWritable && flush())
-        afterWriting();
-    else if (phase_ == Phase::Reading && isReadable)
+    switch (phase_) {
+    case Phase::Reading:
         readSome();
+        break;
+    case Phase::Writing:
+        if (flush())
+            afterWriting();
+        break;
+    case Phase::Held:
+        if (isReadable)
+            readAhead();
+        if (isWritable && !isOver_)
+            flush();
+        watchHeld();
+        break;
+    case Phase::Streaming:
+        if (isReadable)
+            discardSome();
+        if (isWritable && !isOver_)
+            flushStream();
+        break;
+    case Phase::Lingering:
+        discardSome();
+        break;
+    }
     endIfOver();
 }
 
 void HttpConnection::onTimeout() {
     if (const auto now = timers_.now(); now < deadline_) {
         // The deadline was moved while the timer ran; moving the timer each time would cost more.
-        timerDue_ = deadline_;
-        timer_->start(std::chrono::ceil<std::chrono::milliseconds>(deadline_ - now));
+        if (deadline_ != TimerFactory::TimePoint::max()) {
+            timerDue_ = deadline_;
+            timer_->start(std::chrono::ceil<std::chrono::milliseconds>(deadline_ - now));
+        }
         return;
     }
+    if (phase_ == Phase::Held)
+        return mediator_.onHoldOver(*this);
     if (phase_ == Phase::Reading && !parser_.isUntouched()) {
-        mediator_.onRefused(408);
-        closesAfterWriting_ = true;
-        queue(prepare(textResponse(408, "request not complete in time\n")), true);
+        refuse(408, "request not complete in time");
         flush();
     }
     isOver_ = true;
@@ -80,47 +157,60 @@ void HttpConnection::readSome() {
     const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
     if (count > 0)
         handle({buffer.data(), static_cast<std::size_t>(count)});
-    else if (count == 0 || (errno != EAGAIN && errno != EINTR))
-        isOver_ = true;
+    else
+        isOver_ |= isGone(count);
+}
+
+/** While a request is held: a client that has gone is noticed, one that goes on is read for a
+ *  while. */
+void HttpConnection::readAhead() {
+    std::array<char, kReadSize> buffer;
+    const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    isOver_ |= isGone(count);
+    if (count > 0)
+        unhandled_.append(buffer.data(), static_cast<std::size_t>(count));
+}
+
+void HttpConnection::watchHeld() {
+    event_.watch(unhandled_.size() < kMaxUnhandled, output_.size() > 0);
 }
 
 void HttpConnection::discardSome() {
     std::array<char, kReadSize> buffer;
-    const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
-    if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR))
-        isOver_ = true;
+    isOver_ |= isGone(::recv(socket_.get(), buffer.data(), buffer.size(), 0));
 }
 
 void HttpConnection::handle(std::string_view octets) {
     while (true) {
         octets.remove_prefix(takeRequests(octets));
-        if (!flush()) {
+        const bool isAllSent = flush();
+        if (isOver_)
+            return;
+        if (phase_ == Phase::Streaming)
+            return event_.watch(true, !isAllSent);
+        if (phase_ == Phase::Held) {
+            unhandled_ = octets;
+            return watchHeld();
+        }
+        if (!isAllSent) {
             if (phase_ != Phase::Writing)
                 setDeadline(kWriteLimit);
             phase_ = Phase::Writing;
             unhandled_ = octets;
-            event_.watch(false, true);
-            return;
+            return event_.watch(false, true);
         }
-        if (isOver_)
-            return;
-        if (closesAfterWriting_ || octets.empty())
+        if (closesAfterWriting_)
+            return linger();
+        if (octets.empty())
             break;
     }
-    if (closesAfterWriting_) {
-        phase_ = Phase::Lingering;
-        ::shutdown(socket_.get(), SHUT_WR);
-        setDeadline(kLingerLimit);
-    } else {
-        phase_ = Phase::Reading;
-        isOver_ |= isDraining_ && parser_.isUntouched();
-        if (parser_.isUntouched()) {
-            idleSince_ = timers_.now();
-            isRequestTimed_ = false;
-            setDeadline(kIdleLimit);
-        } else if (!std::exchange(isRequestTimed_, true)) {
-            setDeadline(kRequestLimit);
-        }
+    phase_ = Phase::Reading;
+    isOver_ |= isDraining_ && parser_.isUntouched();
+    if (parser_.isUntouched()) {
+        isRequestTimed_ = false;
+        setDeadline(kIdleLimit);
+    } else if (!std::exchange(isRequestTimed_, true)) {
+        setDeadline(kRequestLimit);
     }
     event_.watch(true, false);
 }
@@ -130,35 +220,53 @@ void HttpConnection::afterWriting() {
     handle(std::exchange(unhandled_, {}));
 }
 
-/** Answers whole requests until the octets, or the patience, are used up.
+/** Takes the client's last octets, so that ours are not lost with a reset. */
+void HttpConnection::linger() {
+    phase_ = Phase::Lingering;
+    ::shutdown(socket_.get(), SHUT_WR);
+    setDeadline(kLingerLimit);
+    event_.watch(true, false);
+}
+
+/** Answers whole requests until the octets, or the patience, are used up, or one is held.
  *  @return how many octets were used */
 std::size_t HttpConnection::takeRequests(std::string_view octets) {
     std::size_t used = 0;
-    while (used < octets.size() && !closesAfterWriting_ && output_.size() < kOutputBatch) {
+    while (used < octets.size() && !closesAfterWriting_ && !isHeld() &&
+           output_.size() < kOutputBatch) {
         used += parser_.feed(octets.substr(used));
         if (parser_.error()) {
-            mediator_.onRefused(parser_.error()->status);
-            closesAfterWriting_ = true;
-            queue(prepare(textResponse(parser_.error()->status, parser_.error()->reason + "\n")),
-                  true);
+            refuse(parser_.error()->status, parser_.error()->reason);
         } else if (parser_.isComplete()) {
             const HttpRequest& request = parser_.request();
             closesAfterWriting_ = !request.keepsAlive || isDraining_;
-            queue(mediator_.respond(request), request.method != "HEAD");
-            parser_.reset();
+            isHeadRequest_ = request.method == "HEAD";
             isRequestTimed_ = false;
+            mediator_.onMoved(*this);
+            mediator_.respond(request, *this);
+            parser_.reset();
         }
     }
     return used;
 }
 
+/** Ends the connection behind an answer to what is no request. */
+void HttpConnection::refuse(int status, const std::string& reason) {
+    closesAfterWriting_ = true;
+    queue(prepare(textResponse(status, reason + "\n")), true);
+}
+
 void HttpConnection::queue(const PreparedResponsePtr& response, bool hasBody) {
+    mediator_.onResponse(response->status);
     std::string& text = output_.tail();
     const std::size_t before = text.size();
     appendHead(text, *response, mediator_.date(), !closesAfterWriting_);
+    const bool isShared = hasBody && response->body.size() >= OutputQueue::kShareFrom;
+    if (hasBody && !isShared)
+        text.append(response->body);
     output_.grown(text.size() - before);
-    if (hasBody)
-        output_.add({response, &response->body});
+    if (isShared)
+        output_.share({response, &response->body});
 }
 
 /** Sends what the socket takes. @return true if nothing is left to be sent, or nobody to take it */
@@ -179,12 +287,22 @@ bool HttpConnection::flush() {
         }
         output_.consume(static_cast<std::size_t>(sent));
     }
-    if (output_.size() != reportedBacklog_) {
-        mediator_.onBacklog(static_cast<std::ptrdiff_t>(output_.size()) -
+    if (output_.copied() != reportedBacklog_) {
+        mediator_.onBacklog(static_cast<std::ptrdiff_t>(output_.copied()) -
                             static_cast<std::ptrdiff_t>(reportedBacklog_));
-        reportedBacklog_ = output_.size();
+        reportedBacklog_ = output_.copied();
     }
     return output_.size() == 0;
+}
+
+void HttpConnection::flushStream() {
+    const std::size_t before = output_.size();
+    const bool isAllSent = flush();
+    if (isAllSent)
+        deadline_ = TimerFactory::TimePoint::max();
+    else if (output_.size() < before || deadline_ == TimerFactory::TimePoint::max())
+        setDeadline(kWriteLimit);
+    event_.watch(true, !isAllSent);
 }
 
 void HttpConnection::setDeadline(std::chrono::milliseconds fromNow) {

@@ -63,6 +63,12 @@ std::string formatHttpDate(std::chrono::sys_seconds time) {
     return text.data();
 }
 
+HttpResponse unavailableResponse(std::string reason) {
+    HttpResponse response = textResponse(503, std::move(reason));
+    response.retryAfter = std::chrono::seconds{1};
+    return response;
+}
+
 HttpResponse notModified(const HttpResponse& response) {
     HttpResponse answer;
     answer.status = 304;
@@ -72,7 +78,7 @@ HttpResponse notModified(const HttpResponse& response) {
     return answer;
 }
 
-PreparedResponsePtr prepare(HttpResponse response) {
+PreparedResponse render(HttpResponse response) {
     std::string head;
     const auto field = [&head](std::string_view name, std::string_view value) {
         if (!value.empty())
@@ -94,8 +100,11 @@ PreparedResponsePtr prepare(HttpResponse response) {
     if (response.retryAfter)
         field("Retry-After", std::to_string(response.retryAfter->count()));
     head.append(response.fields).append("Date: ");
-    return std::make_shared<const PreparedResponse>(
-        PreparedResponse{response.status, std::move(head), std::move(response.body)});
+    return {response.status, std::move(head), std::move(response.body)};
+}
+
+PreparedResponsePtr prepare(HttpResponse response) {
+    return std::make_shared<const PreparedResponse>(render(std::move(response)));
 }
 
 void appendHead(std::string& out, const PreparedResponse& response, std::string_view date,

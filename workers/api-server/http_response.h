@@ -35,6 +35,9 @@ struct HttpResponse {
 /** A text answer; @p body ends with LF. */
 [[nodiscard]] HttpResponse textResponse(int status, std::string body);
 
+/** 503 for a moment: the client is asked to come back in a second. @param reason ends with LF */
+[[nodiscard]] HttpResponse unavailableResponse(std::string reason);
+
 /** What a client is told that has the answer already: status 304 with the fields that RFC 9110
  *  §15.4.5 asks for. */
 [[nodiscard]] HttpResponse notModified(const HttpResponse& response);
@@ -47,6 +50,8 @@ struct PreparedResponse {
 };
 using PreparedResponsePtr = std::shared_ptr<const PreparedResponse>;
 
+[[nodiscard]] PreparedResponse render(HttpResponse response);
+/** The same for sharing. */
 [[nodiscard]] PreparedResponsePtr prepare(HttpResponse response);
 
 /** Appends status line and fields, up to the empty line.

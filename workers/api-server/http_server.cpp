@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <iterator>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -22,12 +23,14 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 } // namespace
 
 HttpServer::HttpServer(EventLoop& loop, TimerFactory& timers, UniqueFd listener,
-                       std::size_t connectionLimit, Responder responder)
+                       std::size_t connectionLimit, Handler& handler)
     : loop_{loop}, timers_{timers}, listener_{std::move(listener)},
-      connectionLimit_{connectionLimit}, responder_{std::move(responder)},
-      resumeTimer_{timers.create([this] { listenEvent_.watch(true, false); })},
+      connectionLimit_{connectionLimit}, handler_{handler}, resumeTimer_{timers.create([this] {
+          listenEvent_.watch(true, false);
+      })},
       drainTimer_{timers.create([this] {
-          connections_.clear();
+          active_.clear();
+          held_.clear();
           finishIfEmpty();
       })},
       listenEvent_{loop, listener_.get(), [this](bool, bool) { acceptSome(); }} {
@@ -54,28 +57,33 @@ void HttpServer::shutDown(std::function<void()> done) {
     resumeTimer_->stop();
     drainTimer_->start(kDrainLimit);
     std::vector<HttpConnection*> all;
-    for (const auto& [connection, owner] : connections_)
-        all.push_back(connection);
+    for (const auto* list : {&active_, &held_})
+        for (const auto& connection : *list)
+            all.push_back(connection.get());
     for (HttpConnection* connection : all)
         connection->drain(); // each ends none but itself
     finishIfEmpty();
 }
 
-PreparedResponsePtr HttpServer::respond(const HttpRequest& request) {
-    PreparedResponsePtr response;
-    if (backlog_ > kMaxBacklog) {
-        HttpResponse refusal = textResponse(503, "too many answers wait to be taken\n");
-        refusal.retryAfter = std::chrono::seconds{1};
-        response = prepare(std::move(refusal));
-    } else {
-        response = responder_(request);
-    }
-    count(response->status);
-    return response;
+void HttpServer::respond(const HttpRequest& request, HttpConnection& connection) {
+    if (backlog_ <= kMaxBacklog)
+        return handler_.respond(request, connection);
+    connection.reply(prepare(unavailableResponse("too many answers wait to be taken\n")));
 }
 
-void HttpServer::onRefused(int status) {
-    count(status);
+void HttpServer::onHoldOver(HttpConnection& connection) {
+    handler_.onHoldOver(connection);
+}
+
+void HttpServer::onResponse(int status) {
+    ++counters_.responses.at(static_cast<std::size_t>(status / 100));
+}
+
+void HttpServer::onMoved(HttpConnection& connection) noexcept {
+    auto& [list, position] = connection.place;
+    auto& target = connection.isHeld() ? held_ : active_;
+    target.splice(target.end(), *list, position);
+    list = &target;
 }
 
 std::string_view HttpServer::date() {
@@ -92,7 +100,10 @@ void HttpServer::onBacklog(std::ptrdiff_t difference) noexcept {
 }
 
 void HttpServer::onClosed(HttpConnection& connection) {
-    connections_.erase(&connection);
+    if (connection.isHeld())
+        handler_.onHeldClosed(connection);
+    const HttpConnection::Place place = connection.place;
+    place.list->erase(place.position);
     finishIfEmpty();
 }
 
@@ -119,46 +130,31 @@ void HttpServer::acceptSome() {
 
 void HttpServer::welcome(UniqueFd socket) {
     ++counters_.accepted;
-    if (connections_.size() >= connectionLimit_ && !closeOldestIdle())
-        return turnAway(socket);
-    auto connection = std::make_unique<HttpConnection>(
-        loop_, timers_, std::move(socket), static_cast<HttpConnection::Mediator&>(*this));
-    connections_.emplace(connection.get(), std::move(connection));
-}
-
-bool HttpServer::closeOldestIdle() {
-    auto oldest = connections_.end();
-    for (auto candidate = connections_.begin(); candidate != connections_.end(); ++candidate)
-        if (candidate->first->isIdle() &&
-            (oldest == connections_.end() ||
-             candidate->first->idleSince() < oldest->first->idleSince()))
-            oldest = candidate;
-    if (oldest == connections_.end())
-        return false;
-    connections_.erase(oldest);
-    return true;
+    if (connectionCount() >= connectionLimit_) {
+        if (active_.empty())
+            return turnAway(socket);
+        ++counters_.evicted;
+        active_.pop_front();
+    }
+    active_.push_back(std::make_unique<HttpConnection>(
+        loop_, timers_, std::move(socket), static_cast<HttpConnection::Mediator&>(*this)));
+    active_.back()->place = {&active_, std::prev(active_.end())};
 }
 
 void HttpServer::turnAway(const UniqueFd& socket) {
     ++counters_.turnedAway;
-    count(503);
-    HttpResponse response = textResponse(503, "too many connections\n");
-    response.retryAfter = std::chrono::seconds{1};
-    const PreparedResponsePtr prepared = prepare(std::move(response));
+    const PreparedResponsePtr response = prepare(unavailableResponse("too many connections\n"));
+    onResponse(response->status);
     std::string text;
-    appendHead(text, *prepared, date(), false);
-    text.append(prepared->body);
+    appendHead(text, *response, date(), false);
+    text.append(response->body);
     // An empty socket buffer takes it whole; a client that is gone does not matter.
     [[maybe_unused]] const ssize_t sent =
         ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL);
 }
 
-void HttpServer::count(int status) {
-    ++counters_.responses.at(static_cast<std::size_t>(status / 100));
-}
-
 void HttpServer::finishIfEmpty() {
-    if (!onDrained_ || !connections_.empty())
+    if (!onDrained_ || connectionCount() > 0)
         return;
     drainTimer_->stop();
     std::exchange(onDrained_, nullptr)();

@@ -14,9 +14,15 @@ namespace {
 
 constexpr int kBacklog = 1'024; ///< clients; they wait here while the process is replaced
 
-void setFlag(const UniqueFd& socket, int level, int option, const char* name) {
-    const int on = 1;
-    if (::setsockopt(socket.get(), level, option, &on, sizeof on) != 0)
+/** Until a silent client is asked whether it is still there, and between two such questions. */
+constexpr int kProbeAfterSeconds = 30;
+constexpr int kProbeEverySeconds = 10;
+constexpr int kUnansweredProbes = 3;
+/** Until a client counts as gone that acknowledges nothing of what is sent to it. */
+constexpr int kAcknowledgeMilliseconds = 30'000;
+
+void setOption(const UniqueFd& socket, int level, int option, int value, const char* name) {
+    if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0)
         throwErrno(std::string{"set "} + name);
 }
 
@@ -30,7 +36,7 @@ UniqueFd openListener(const InetEndpoint& endpoint) {
         ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP)};
     if (!listener.isDefined())
         throwErrno("open a socket for " + name);
-    setFlag(listener, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
+    setOption(listener, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
     if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
         ::listen(listener.get(), kBacklog) != 0)
         throwErrno("listen on " + name);
@@ -38,7 +44,13 @@ UniqueFd openListener(const InetEndpoint& endpoint) {
 }
 
 void prepareListener(const UniqueFd& listener) {
-    setFlag(listener, IPPROTO_TCP, TCP_NODELAY, "TCP_NODELAY");
+    setOption(listener, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+    setOption(listener, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
+    setOption(listener, IPPROTO_TCP, TCP_KEEPIDLE, kProbeAfterSeconds, "TCP_KEEPIDLE");
+    setOption(listener, IPPROTO_TCP, TCP_KEEPINTVL, kProbeEverySeconds, "TCP_KEEPINTVL");
+    setOption(listener, IPPROTO_TCP, TCP_KEEPCNT, kUnansweredProbes, "TCP_KEEPCNT");
+    setOption(listener, IPPROTO_TCP, TCP_USER_TIMEOUT, kAcknowledgeMilliseconds,
+              "TCP_USER_TIMEOUT");
 }
 
 } // namespace mmsd::api

@@ -13,14 +13,16 @@ std::string& OutputQueue::tail() {
     return pieces_.back().own;
 }
 
-void OutputQueue::add(std::shared_ptr<const std::string> text) {
+void OutputQueue::grown(std::size_t octets) noexcept {
+    size_ += octets;
+    copied_ += octets;
+}
+
+void OutputQueue::share(std::shared_ptr<const std::string> text) {
     if (text->empty())
         return;
     size_ += text->size();
-    if (text->size() < kShareFrom)
-        tail().append(*text);
-    else
-        pieces_.emplace_back().shared = std::move(text);
+    pieces_.emplace_back().shared = std::move(text);
 }
 
 std::size_t OutputQueue::gather(std::span<iovec> buffers) const noexcept {
@@ -33,24 +35,34 @@ std::size_t OutputQueue::gather(std::span<iovec> buffers) const noexcept {
 }
 
 void OutputQueue::consume(std::size_t octets) {
-    size_ -= octets;
-    offset_ += octets;
-    while (!pieces_.empty() && offset_ >= pieces_.front().text().size()) {
-        Piece& done = pieces_.front();
-        offset_ -= done.text().size();
-        if (!done.shared && done.own.capacity() <= 2 * kShareFrom) {
-            spare_ = std::move(done.own);
+    while (octets > 0) {
+        Piece& first = pieces_.front();
+        const std::size_t taken = std::min(octets, first.text().size() - offset_);
+        forget(first, taken);
+        octets -= taken;
+        offset_ += taken;
+        if (offset_ < first.text().size())
+            return;
+        if (!first.shared && first.own.capacity() <= 2 * kShareFrom) {
+            spare_ = std::move(first.own);
             spare_.clear();
         }
         pieces_.pop_front();
+        offset_ = 0;
     }
 }
 
 void OutputQueue::dropUnbegun() {
-    while (pieces_.size() > (offset_ > 0 ? 1 : 0)) {
-        size_ -= pieces_.back().text().size();
+    while (pieces_.size() > (offset_ > 0 ? 1U : 0U)) {
+        forget(pieces_.back(), pieces_.back().text().size());
         pieces_.pop_back();
     }
+}
+
+void OutputQueue::forget(const Piece& piece, std::size_t octets) noexcept {
+    size_ -= octets;
+    if (!piece.shared)
+        copied_ -= octets;
 }
 
 } // namespace mmsd::api

@@ -13,25 +13,27 @@
 
 namespace mmsd::api {
 
-/** Octets in order: small ones gathered, big ones that others share as they are. */
+/** Octets in order: small ones gathered, others shared with whoever sends the same. */
 class OutputQueue {
 public:
-    /** Octets from which on a shared text is queued as it is instead of being copied. */
+    /** Octets from which on a text had better be shared than copied. */
     static constexpr std::size_t kShareFrom = 16'384;
 
-    /** Where small octets are appended; call grown() afterwards. */
+    /** Where octets to be copied are appended; call grown() afterwards. */
     [[nodiscard]] std::string& tail();
     /** Counts what was appended to tail(). */
-    void grown(std::size_t octets) noexcept { size_ += octets; }
-    /** Queues all of @p text, copied or shared. */
-    void add(std::shared_ptr<const std::string> text);
+    void grown(std::size_t octets) noexcept;
+    /** Queues @p text itself. */
+    void share(std::shared_ptr<const std::string> text);
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    /** The part of size() that is this queue's own. */
+    [[nodiscard]] std::size_t copied() const noexcept { return copied_; }
     /** Fills @p buffers from the front. @return how many are filled */
-    std::size_t gather(std::span<iovec> buffers) const noexcept;
+    [[nodiscard]] std::size_t gather(std::span<iovec> buffers) const noexcept;
     /** Forgets octets that were sent. */
     void consume(std::size_t octets);
-    /** Drops all that has not begun to be sent: whole pieces from the second on. */
+    /** Drops the pieces of which nothing has been sent. */
     void dropUnbegun();
 
 private:
@@ -42,11 +44,13 @@ private:
             return shared ? std::string_view{*shared} : std::string_view{own};
         }
     };
+    void forget(const Piece& piece, std::size_t octets) noexcept;
 
     std::deque<Piece> pieces_;
     std::string spare_;      ///< the memory of the last own piece, for the next
     std::size_t offset_ = 0; ///< octets of the first piece that are sent
     std::size_t size_ = 0;   ///< octets that are not sent
+    std::size_t copied_ = 0; ///< those of them in own pieces
 };
 
 } // namespace mmsd::api

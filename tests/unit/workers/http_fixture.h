@@ -15,11 +15,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mmsd::test {
 
 inline constexpr std::size_t kBigBody = 4 << 20; // more than the sockets hold
+inline constexpr std::size_t kMiddleBody = api::OutputQueue::kShareFrom - 1; // copied
 inline const IpAddress kLoopback = *IpAddress::parse("127.0.0.1");
 
 /** A client that never blocks. */
@@ -39,6 +41,11 @@ public:
     bool send(const std::string& text) {
         return ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
                static_cast<ssize_t>(text.size());
+    }
+    /** Sends what the sockets take now. */
+    void sendSome(const std::string& text) {
+        [[maybe_unused]] const ssize_t sent =
+            ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     void finishSending() { ::shutdown(socket_.get(), SHUT_WR); }
     void reset() {
@@ -62,29 +69,44 @@ private:
     UniqueFd socket_;
 };
 
-/** A server that answers with the path, or with kBigBody octets; its clock stands still. */
-struct HttpFixture {
+/** A port on loopback that listens. */
+class Listener {
+public:
+    Listener() : socket_{api::openListener({kLoopback, 0})} {
+        api::prepareListener(socket_);
+        sockaddr_storage address{};
+        socklen_t length = sizeof address;
+        REQUIRE(::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
+        port = InetEndpoint::fromSockaddr(reinterpret_cast<sockaddr*>(&address), length)->port;
+    }
+    UniqueFd take() { return std::move(socket_); }
+
+    std::uint16_t port = 0;
+
+private:
+    UniqueFd socket_;
+};
+
+/** A server that answers with the path, or with kBigBody octets, or holds, or streams; its clock
+ *  stands still. */
+struct HttpFixture : private api::HttpServer::Handler {
     EventLoop loop;
     FakeTimerFactory timers;
     std::uint16_t port = 0;
     std::vector<std::string> asked;
     std::unique_ptr<api::HttpServer> server;
 
+    api::HttpConnection* held = nullptr; ///< the last one that was held or streams
+    int goneCount = 0;                   ///< of those
+
     explicit HttpFixture(std::size_t limit = 100) {
-        UniqueFd listener = api::openListener({kLoopback, 0});
-        api::prepareListener(listener);
-        sockaddr_storage address{};
-        socklen_t length = sizeof address;
-        REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
-        port = InetEndpoint::fromSockaddr(reinterpret_cast<sockaddr*>(&address), length)->port;
-        server = std::make_unique<api::HttpServer>(
-            loop, timers, std::move(listener), limit, [this](const api::HttpRequest& request) {
-                asked.push_back(request.method + " " + request.path);
-                return api::prepare(api::textResponse(200, request.path == "/big"
-                                                               ? std::string(kBigBody, 'b')
-                                                               : request.path + "\n"));
-            });
+        Listener listener;
+        port = listener.port;
+        server = std::make_unique<api::HttpServer>(loop, timers, listener.take(), limit,
+                                                   static_cast<Handler&>(*this));
     }
+    HttpFixture(const HttpFixture&) = delete;
+    HttpFixture& operator=(const HttpFixture&) = delete;
 
     void turn(int times = 20) {
         for (int i = 0; i < times; ++i)
@@ -115,6 +137,36 @@ struct HttpFixture {
         auto client = std::make_unique<HttpClient>(port);
         until([&] { return server->counters().accepted > before; });
         return client;
+    }
+
+    static api::PreparedResponsePtr text(std::string body) {
+        return api::prepare(api::textResponse(200, std::move(body)));
+    }
+    static std::shared_ptr<const std::string> share(std::string text) {
+        return std::make_shared<const std::string>(std::move(text));
+    }
+
+private:
+    void respond(const api::HttpRequest& request, api::HttpConnection& connection) override {
+        asked.push_back(request.method + " " + request.path);
+        if (request.path == "/hold") {
+            connection.hold(std::chrono::seconds{20});
+            held = &connection;
+        } else if (request.path == "/stream") {
+            api::HttpResponse head;
+            head.hasLength = false;
+            connection.startStream(api::prepare(std::move(head)), {share("first\n")});
+            held = &connection;
+        } else {
+            connection.reply(text(request.path == "/big"      ? std::string(kBigBody, 'b')
+                                  : request.path == "/middle" ? std::string(kMiddleBody, 'm')
+                                                              : request.path + "\n"));
+        }
+    }
+    void onHoldOver(api::HttpConnection& connection) override { connection.reply(text("over\n")); }
+    void onHeldClosed(api::HttpConnection& connection) noexcept override {
+        ++goneCount;
+        held = held == &connection ? nullptr : held;
     }
 };
 

@@ -309,7 +309,7 @@ TEST_CASE("api: wait", "[workers][api]") {
     using Waits = std::pair<std::optional<milliseconds>, std::size_t>;
     CHECK(waitOf("/v1/apps?") == Waits{std::nullopt, 0});
     CHECK(waitOf("/v1/apps?wait=1.5s") == Waits{1'500, 0});
-    CHECK(waitOf("/v1/instances/a?portIndex=1&wait=0&x=y") == Waits{0, 2});
+    CHECK(waitOf("/v1/instances/a?portIndex=1&wait=0&x=y") == Waits{std::nullopt, 2});
     CHECK(waitOf("/v1/apps?wait=1000h") == Waits{api::kMaxWait, 0});
     CHECK(waitOf("/v1/status?wait=never") == Waits{std::nullopt, 1}); // is always another one
     for (const char* query :

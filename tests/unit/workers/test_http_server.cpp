@@ -179,55 +179,204 @@ TEST_CASE("http server: a slow reader gets all of it, or is cut", "[workers][htt
     }
 }
 
-TEST_CASE("http server: too many waiting answers are refused, small ones", "[workers][http]") {
+TEST_CASE("http server: at the limit, who did nothing for longest makes room", "[workers][http]") {
+    Fixture f{3};
+    const auto slow = f.connect();
+    const auto idle = f.connect();
+    const auto held = f.connect();
+    held->send(get("/hold"));
+    f.until([&] { return f.held != nullptr; });
+    slow->send("GET /half");
+    idle->send(get("/a"));
+    f.untilReceived(*idle, "/a\n");
+
+    // Octets that complete nothing do not help, and who is held is not asked.
+    const auto second = f.connect();
+    f.untilClosed(*slow);
+    second->send(get("/b"));
+    f.untilReceived(*second, "/b\n");
+    idle->received.clear();
+    idle->send(get("/a"));
+    f.untilReceived(*idle, "/a\n");
+    const auto third = f.connect();
+    f.untilClosed(*second);
+    CHECK(f.server->connectionCount() == 3);
+    CHECK(f.server->counters().evicted == 2);
+    CHECK(f.server->counters().turnedAway == 0);
+    CHECK_FALSE(idle->isClosed);
+    CHECK(f.server->heldCount() == 1);
+
+    // A client that has been told is like any other again.
+    f.held->reply(Fixture::text("told\n"));
+    f.untilReceived(*held, "told\n");
+    CHECK(f.server->heldCount() == 0);
+}
+
+TEST_CASE("http server: with nobody to make room, the newcomer is told so", "[workers][http]") {
+    Fixture f{1};
+    const auto held = f.connect();
+    held->send(get("/hold"));
+    f.until([&] { return f.held != nullptr; });
+    CHECK_FALSE(f.server->mayHold());
+    const auto other = f.connect();
+    f.untilClosed(*other);
+    CHECK(other->received.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+    CHECK(count(other->received, "Retry-After: 1\r\n") == 1);
+    CHECK(f.server->counters().turnedAway == 1);
+    CHECK(f.server->connectionCount() == 1);
+}
+
+TEST_CASE("http server: a held request is answered later", "[workers][http]") {
     Fixture f;
+    const auto client = f.connect();
+    client->send(get("/a") + get("/hold") + get("/behind"));
+    f.untilReceived(*client, "/a\n");
+    f.until([&] { return f.held != nullptr; });
+    CHECK(f.asked.size() == 2);
+    CHECK(f.server->mayHold());
+
+    SECTION("with what comes behind it") {
+        client->send(get("/more"));
+        f.turn();
+        f.timers.advance(19s); // other limits do not count
+        CHECK(f.asked.size() == 2);
+        f.held->reply(Fixture::text("told\n"));
+        f.untilReceived(*client, "/more\n");
+        CHECK(count(client->received, "told\n") == 1);
+        CHECK(count(client->received, "/behind\n") == 1);
+        CHECK(f.server->heldCount() == 0);
+        f.timers.advance(api::kIdleLimit - 1ms);
+        CHECK(f.server->connectionCount() == 1);
+    }
+    SECTION("when its time is over") {
+        f.timers.advance(20s - 1ms);
+        CHECK(f.server->heldCount() == 1);
+        f.timers.advance(1ms);
+        f.untilReceived(*client, "/behind\n");
+        CHECK(count(client->received, "over\n") == 1);
+    }
+    SECTION("not if the client has gone") {
+        client->reset();
+        f.until([&] { return f.server->connectionCount() == 0; });
+        CHECK(f.goneCount == 1);
+    }
+    SECTION("not if the client has finished sending: it waits for nothing any more") {
+        client->finishSending();
+        f.until([&] { return f.server->connectionCount() == 0; });
+        CHECK(f.goneCount == 1);
+    }
+    SECTION("and what the client sends meanwhile is bounded") {
+        const std::string flood(4 << 20, 'x'); // more than the sockets hold
+        client->sendSome(flood);
+        f.turn(200);
+        client->sendSome(flood);
+        f.turn(200);
+        f.held->reply(Fixture::text("told\n"));
+        f.untilClosed(*client);
+        CHECK(count(client->received, "HTTP/1.1 414") == 1);
+    }
+    SECTION("on a connection that ends with it") {
+        bool isDone = false;
+        f.server->shutDown([&] { isDone = true; });
+        CHECK_FALSE(isDone);
+        f.held->reply(Fixture::text("told\n"));
+        f.untilClosed(*client);
+        CHECK(count(client->received, "Connection: close\r\n\r\ntold\n") == 1);
+        client->finishSending();
+        f.until([&] { return isDone; });
+    }
+}
+
+TEST_CASE("http server: too many waiting answers are refused", "[workers][http]") {
+    Fixture f{2'000};
     std::vector<std::unique_ptr<Client>> slow;
+    std::string requests;
+    for (int i = 0; i < 300; ++i)
+        requests += get("/middle");
     while (f.server->counters().responses[5] == 0) {
-        REQUIRE(slow.size() < 90); // what the sockets hold is not counted
+        REQUIRE(slow.size() < 1'500);
+        const std::size_t before = f.asked.size();
         slow.push_back(std::make_unique<Client>(f.port, 4096));
-        slow.back()->send(get("/big"));
-        f.until([&] {
-            const auto& responses = f.server->counters().responses;
-            return responses[2] + responses[5] == slow.size();
-        });
+        slow.back()->sendSome(requests);
+        f.until([&] { return f.asked.size() > before || f.server->counters().responses[5] > 0; });
+        f.turn();
     }
     const auto other = f.connect();
     other->send(get("/a"));
-    f.until([&] {
-        other->receive();
-        return !other->received.empty();
-    });
+    f.untilReceived(*other, "too many answers wait to be taken\n");
     CHECK(other->received.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
     CHECK(count(other->received, "Retry-After: 1\r\n") == 1);
     slow.clear();
     f.until([&] { return f.server->connectionCount() == 1; });
-    other->received.clear();
     other->send(get("/a"));
     f.untilReceived(*other, "/a\n");
 }
 
-TEST_CASE("http server: at the limit the oldest idle client makes room", "[workers][http]") {
-    Fixture f{2};
-    const auto first = f.connect();
-    f.timers.advance(1s);
-    const auto second = f.connect();
-    const auto third = f.connect();
-    CHECK(f.server->connectionCount() == 2);
-    f.untilClosed(*first);
-    second->send(get("/a"));
-    f.untilReceived(*second, "/a\n");
-    third->send(get("/b"));
-    f.untilReceived(*third, "/b\n");
+TEST_CASE("http server: HEAD can be held", "[workers][http]") {
+    Fixture f;
+    const auto client = f.connect();
+    client->send("HEAD /hold HTTP/1.1\r\nHost: x\r\n\r\n");
+    f.until([&] { return f.held != nullptr; });
+    f.held->reply(Fixture::text("told\n"));
+    f.untilReceived(*client, "\r\n\r\n");
+    CHECK(count(client->received, "Content-Length: 5\r\n") == 1);
+}
 
-    // With nobody idle, the newcomer is told so.
-    second->send("GET /half");
-    third->send("GET /half");
-    f.turn(100);
-    const auto fourth = f.connect();
-    f.untilClosed(*fourth);
-    CHECK(fourth->received.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
-    CHECK(f.server->counters().turnedAway == 1);
-    CHECK(f.server->connectionCount() == 2);
+TEST_CASE("http server: streams", "[workers][http]") {
+    Fixture f;
+    const auto client = std::make_unique<Client>(f.port, 4096);
+    client->send(get("/stream") + get("/behind"));
+    f.untilReceived(*client, "Connection: close\r\n\r\nfirst\n");
+    CHECK(count(client->received, "Content-Length") == 0);
+    f.timers.advance(std::chrono::hours{1}); // no limit while nothing waits
+    f.held->push(Fixture::share("second\n"));
+    f.untilReceived(*client, "second\n");
+    CHECK(f.asked.size() == 1);
+    CHECK(f.server->heldCount() == 1);
+    const auto big = Fixture::share(std::string(kBigBody, 'b'));
+
+    SECTION("the client goes") {
+        client->reset();
+        f.until([&] { return f.server->connectionCount() == 0; });
+        CHECK(f.goneCount == 1);
+    }
+    SECTION("the client hangs") {
+        f.held->push(big);
+        f.turn(200);
+        CHECK(f.held->backlog() > 0);
+        f.timers.advance(api::kWriteLimit - 1ms);
+        CHECK(f.server->connectionCount() == 1);
+        f.timers.advance(1ms);
+        CHECK(f.server->connectionCount() == 0);
+        CHECK(f.goneCount == 1);
+    }
+    SECTION("the client is slow, but alive") {
+        f.held->push(big);
+        std::size_t last = client->received.size();
+        while (f.held->backlog() > 0) {
+            f.timers.advance(api::kWriteLimit - 1ms);
+            const std::size_t backlog = f.held->backlog();
+            f.until([&] {
+                client->receive();
+                return f.held->backlog() < backlog;
+            });
+            REQUIRE(client->received.size() > last);
+            last = client->received.size();
+        }
+        CHECK(f.server->connectionCount() == 1);
+    }
+    SECTION("the server ends it, with a last word") {
+        f.held->push(big);
+        f.held->push(Fixture::share("dropped\n"));
+        f.held->finishStream(Fixture::share("last\n"));
+        CHECK(f.server->heldCount() == 0);
+        f.untilClosed(*client);
+        CHECK(client->received.ends_with("blast\n"));
+        CHECK(count(client->received, "dropped") == 0);
+        client->finishSending();
+        f.until([&] { return f.server->connectionCount() == 0; });
+        CHECK(f.goneCount == 0);
+    }
 }
 
 TEST_CASE("http server: shutting down finishes what is under way", "[workers][http]") {
