@@ -5,14 +5,13 @@
 from __future__ import annotations
 
 import pathlib
-import shutil
 import signal
 import socket
 
 import pytest
 
 from haproxy_fixtures import backends, executable, make_folder  # noqa: F401
-from haproxy_worker import HaproxyFolder, get, serves, tcp_app
+from haproxy_worker import HaproxyFolder, get, haproxy_binary, serves, tcp_app
 from snapshot_frames import App, Port
 from waiting import free_port, wait_for
 
@@ -41,7 +40,7 @@ if [ -f "$3" ] && grep -q "^frontend f_bad" "$3"; then
     echo "[ALERT]    (1) : config : {complaint}"
     exit 1
 fi
-exec {shutil.which("haproxy")} "$@"
+exec {haproxy_binary()} "$@"
 """,
     )
 
@@ -107,7 +106,7 @@ if [ -f "$3" ] && grep -q "balance random" "$3"; then
     echo "[ALERT]    (1) : config : parsing [$3:$LINE] : no"
     exit 1
 fi
-exec {shutil.which("haproxy")} "$@"
+exec {haproxy_binary()} "$@"
 """,
     )
     haproxy.start(f"--haproxy-bin={picky}")
@@ -204,7 +203,7 @@ def test_an_old_haproxy_reloads_instead(make_folder, backends):
         "old",
         f"""#!/bin/sh
 if [ "$1" = -vv ]; then echo "HAProxy version 2.4.0 2021/05/14 - https://haproxy.org/"; exit; fi
-exec {shutil.which("haproxy")} "$@"
+exec {haproxy_binary()} "$@"
 """,
     )
     haproxy.start(f"--haproxy-bin={old}")

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 
 import pytest
 
 from haproxy_fixtures import backends, executable, make_folder  # noqa: F401
-from haproxy_worker import HaproxyFolder, get, serves, tcp_app
+from haproxy_worker import HaproxyFolder, get, haproxy_binary, serves, tcp_app
 from waiting import free_port, wait_for
 
 
@@ -87,7 +86,7 @@ def test_a_port_lost_in_a_crash_costs_only_itself(make_folder, backends):
         "slow",
         f"""#!/bin/sh
 [ "$1" = -db ] && sleep 0.5
-exec {shutil.which("haproxy")} "$@"
+exec {haproxy_binary()} "$@"
 """,
     )
     haproxy.start(f"--haproxy-bin={slow}")

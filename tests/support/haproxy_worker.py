@@ -24,11 +24,19 @@ from waiting import free_port, wait_for
 _UID = 65534
 
 
+def haproxy_binary() -> str:
+    """The HAProxy to test with: MMSD_HAPROXY (see tests/tools/debian_haproxy.sh), else the one on
+    PATH; skips the test if there is none."""
+    found = os.environ.get("MMSD_HAPROXY") or shutil.which("haproxy")
+    if not found:
+        pytest.skip("no haproxy")
+    return found
+
+
 @contextlib.contextmanager
 def staged_manager():
     """The worker under test, where every user can run it; skips where something is missing."""
-    if not shutil.which("haproxy"):
-        pytest.skip("no haproxy")
+    haproxy_binary()
     with staged(built("workers/haproxy-manager/mmsd-haproxy-manager")) as executable:
         yield executable
 
@@ -56,6 +64,7 @@ class HaproxyFolder:
         self.flags = [
             "--bind-ip=127.0.0.1",
             f"--run-state-dir={self.run}",
+            f"--haproxy-bin={haproxy_binary()}",
             f"--haproxy-port={self.management_port}",
             "--haproxy-cfgtail=/nonexistent",
             "--haproxy-reload-interval=0s",

@@ -58,6 +58,7 @@ HaproxyManager::~HaproxyManager() = default;
 void HaproxyManager::apply(std::shared_ptr<const protocol::Snapshot> snapshot,
                            worker::ApplyDone done) {
     snapshot_ = std::move(snapshot);
+    requestTime_ = reactor_.timers.now();
     done_ = std::move(done);
     wakeup_.set();
 }
@@ -65,6 +66,7 @@ void HaproxyManager::apply(std::shared_ptr<const protocol::Snapshot> snapshot,
 void HaproxyManager::reapply(worker::ApplyDone done) {
     mustReload_ = true;
     mustProbe_ = true; // the program may be a new one
+    requestTime_ = reactor_.timers.now();
     done_ = std::move(done);
     wakeup_.set();
 }
@@ -132,7 +134,10 @@ Task<> HaproxyManager::work() {
             isPrepared_ = true;
             // A snapshot that comes during the step waits for the next one.
             done = std::exchange(done_, nullptr);
+            const auto since = requestTime_;
             co_await step();
+            if (done)
+                lastApplyTime_ = reactor_.timers.now() - since;
             failure = problem_;
         } catch (const std::exception& error) {
             failure = error.what();
@@ -424,6 +429,9 @@ protocol::StatusReport HaproxyManager::report() const {
     add("haproxy_own_problems", Gauge, std::ranges::count_if(complaints_, [](const auto& entry) {
             return !entry.second.empty();
         }));
+    const auto seconds = [](auto time) { return std::chrono::duration<double>{time}.count(); };
+    add("haproxy_start_seconds", Gauge, seconds(processes_.lastStartTime()));
+    add("haproxy_apply_seconds", Gauge, seconds(lastApplyTime_));
     add("haproxy_reload_pending", Gauge, reloadTimer_->isActive() ? 1 : 0);
     report.refusals = refusals_;
     return report;

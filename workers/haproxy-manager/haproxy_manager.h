@@ -73,7 +73,9 @@ private:
 
     std::shared_ptr<const protocol::Snapshot> snapshot_;
     worker::ApplyDone done_;
-    Config running_;               ///< what the current process has in memory
+    TimerFactory::TimePoint requestTime_{}; ///< when the last snapshot or request came
+    TimerFactory::TimePoint::duration lastApplyTime_{}; ///< from there to applied
+    Config running_;                                    ///< what the current process has in memory
     std::uint64_t generation_ = 0; ///< of the current process, or of the one that died
     bool mustReload_ = false;
     bool isPrepared_ = false; ///< what a former manager left has been looked for

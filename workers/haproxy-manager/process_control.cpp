@@ -153,7 +153,7 @@ Task<StartResult> ProcessControl::start(std::uint64_t generation, bool hasTail,
         request.arguments.emplace_back("-x");
         request.arguments.push_back(store_.socketPath(current_->generation()));
     }
-    const auto deadline = reactor_.timers.now() + kStartLimit;
+    const auto started = reactor_.timers.now();
     ChildProcess child = spawnChild(request);
     auto process = wrap(generation, child.pid, std::move(child.pidFd), std::move(child.output));
     const StartGuard guard{process};
@@ -161,13 +161,15 @@ Task<StartResult> ProcessControl::start(std::uint64_t generation, bool hasTail,
         const auto info = co_await askForInfo(reactor_, socket, kAnswerLimit);
         if (info && info->pid == static_cast<std::uint32_t>(process->pid())) {
             process->becomeReady();
+            lastStartTime_ = std::chrono::duration_cast<std::chrono::microseconds>(
+                reactor_.timers.now() - started);
             result.output = process->startOutput();
             result.process = std::move(process);
             co_return result;
         }
         if (!process->isAlive())
             break;
-        if (reactor_.timers.now() >= deadline) {
+        if (reactor_.timers.now() - started >= kStartLimit) {
             process->signal(SIGKILL);
             result.how = "did not answer in time";
         }

@@ -7,6 +7,7 @@
 #include "workers/haproxy-manager/config_store.h"
 #include "workers/haproxy-manager/haproxy_process.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <list>
@@ -50,6 +51,10 @@ public:
     void stopAll() noexcept;
 
     [[nodiscard]] std::size_t drainingCount() const noexcept { return draining_.size(); }
+    /** What the last successful start took, from the fork to the first answer. */
+    [[nodiscard]] std::chrono::microseconds lastStartTime() const noexcept {
+        return lastStartTime_;
+    }
 
 private:
     Task<> adoptSocket(std::uint64_t generation);
@@ -66,6 +71,7 @@ private:
     std::string binary_;
     std::function<void(const std::string&)> onCurrentDied_;
     std::uint64_t lastGeneration_ = 0;
+    std::chrono::microseconds lastStartTime_{0};
     std::unique_ptr<HaproxyProcess> current_;
     std::list<std::unique_ptr<HaproxyProcess>> draining_; ///< oldest first
     /** Left by an earlier manager and not answering: ended as soon as another one serves. */
