@@ -33,6 +33,8 @@ constexpr std::array<CheckName, 7> kCheckNames{{
 
 /** Longest duration of a check on the wire, about 46 days: 32 bits of milliseconds. */
 constexpr std::chrono::seconds kMaxOnWire{4'000'000};
+/** Octets of a check's path that is unusable anyway. */
+constexpr std::size_t kShownPath = 200;
 /** Longest grace period, 63 years: a sum with any time point stays in range. */
 constexpr std::chrono::seconds kMaxGrace{2'000'000'000};
 
@@ -59,6 +61,15 @@ void attachCheck(const JsonFields& fields, HealthCheck check, bool isKnown, Mara
         slot = std::move(check);
 }
 
+/** A path that no client can ask for is passed on in a form that every client refuses: without any
+ *  it would be "/", which says nothing about this app. */
+std::string readCheckPath(const JsonFields& check) {
+    std::string path = check.name("path", protocol::kMaxCheckPath);
+    if (path.empty())
+        path = escapeText(check.string("path"), kShownPath);
+    return path;
+}
+
 /** @return how many checks are declared */
 std::size_t parseChecks(const JsonFields& fields, MarathonApp& app, ProblemList& problems) {
     std::size_t count = 0;
@@ -74,7 +85,7 @@ std::size_t parseChecks(const JsonFields& fields, MarathonApp& app, ProblemList&
             check.protocol = found->protocol;
         if (!isKnown)
             each.complain("protocol", "unknown word");
-        check.path = each.name("path", protocol::kMaxCheckPath);
+        check.path = readCheckPath(each);
         const auto grace = readSeconds(each, "gracePeriodSeconds", check.gracePeriod, kMaxGrace);
         app.gracePeriod = std::max(app.gracePeriod, grace);
         check.gracePeriod = std::min<std::chrono::milliseconds>(grace, kMaxOnWire);

@@ -119,16 +119,29 @@ exec {haproxy_binary()} "$@"
     assert (app, index) == ("/a", 0) and "its last good form stays" in reason
 
 
-@pytest.mark.parametrize("text", ["nonsense\n", "listen x\n    mode nonsense\n"])
-def test_a_broken_tail_costs_the_tail(make_folder, backends, text):
-    """HAProxy runs without it; a good one is used."""
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("nonsense\n", "nonsense"),
+        ("listen x\n    mode nonsense\n", "nonsense"),
+        ("listen x\n    mode http\n    nonsense here\n", "unknown keyword 'nonsense'"),
+        ("listen x\n    mode http\n    default_backend nowhere\n", "nowhere"),
+    ],
+)
+def test_a_broken_tail_costs_the_tail(make_folder, backends, text, message):
+    """HAProxy runs without it, and says why; a good one is used."""
     haproxy = make_folder()
     tail = haproxy.run / "tail.cfg"
     tail.write_text(text)
     haproxy.start(f"--haproxy-cfgtail={tail}")
     app = tcp_app("/a", free_port(), backends.http, proto="http")
-    haproxy.apply([app])
+    result, note = haproxy.apply([app])
+    assert result == "applied" and "tail.cfg" in note
     wait_for("served", lambda: serves(app.ports[0].service_port))
+    report = haproxy.report()
+    ((owner, _, reason),) = report.refusals
+    assert owner == "" and str(tail) in reason and message in reason
+    assert report.value("haproxy_own_problems") == 1
     port = free_port()
     tail.write_text(
         f"listen tail\n    mode http\n    bind 127.0.0.1:{port}\n    timeout client 1s\n"
@@ -136,31 +149,86 @@ def test_a_broken_tail_costs_the_tail(make_folder, backends, text):
     )
     haproxy.worker.signal(signal.SIGHUP)
     wait_for("tail served", lambda: serves(port))
+    assert not haproxy.report().refusals
 
 
-def test_commands_run_around_each_start(make_folder, backends):
-    """Without capabilities; a failing one before it prevents the reload."""
+def test_a_tail_needs_no_defaults_of_its_own(make_folder, backends):
+    """It starts from timeouts that nothing else uses; HAProxy has nothing to complain about."""
     haproxy = make_folder()
-    log = haproxy.folder / "hooks"
-    hook = haproxy.program(
+    port = free_port()
+    tail = haproxy.run / "tail.cfg"
+    tail.write_text(
+        f"frontend mine\n    mode http\n    bind 127.0.0.1:{port}\n    default_backend theirs\n"
+        f"backend theirs\n    mode http\n    server x 127.0.0.1:{backends.http[0]}\n"
+    )
+    haproxy.start(f"--haproxy-cfgtail={tail}")
+    app = tcp_app("/a", free_port(), backends.http, proto="http")
+    assert haproxy.apply([app]) == ("applied", "")
+    assert get(port) == (200, str(backends.http[0]))
+    assert "defaults" not in haproxy.worker.log and "timeout" not in haproxy.worker.log
+
+
+def hook(haproxy: HaproxyFolder) -> pathlib.Path:
+    """A command that notes its argument, and fails while there is a file "refuse"."""
+    return haproxy.program(
         "hook",
         f"""#!/bin/sh
-echo "$1 $(grep CapAmb /proc/self/status | cut -f2)" >>{log}
+echo "$1 $(grep CapAmb /proc/self/status | cut -f2)" >>{haproxy.folder}/hooks
 [ ! -e {haproxy.folder}/refuse ]
 """,
     )
-    haproxy.start(f"--haproxy-before-cmd={hook}", f"--haproxy-after-cmd={hook}")
+
+
+def hook_calls(haproxy: HaproxyFolder) -> list[str]:
+    """With which arguments and capabilities it was called."""
+    path = haproxy.folder / "hooks"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+_CALLS = ["before " + "0" * 16, "after " + "0" * 16]
+
+
+def test_commands_run_around_each_start(make_folder, backends):
+    """Without capabilities; one that fails is told, and keeps nothing down."""
+    haproxy = make_folder()
+    command = hook(haproxy)
+    (haproxy.folder / "refuse").touch()
+    haproxy.start(f"--haproxy-before-cmd={command}", f"--haproxy-after-cmd={command}")
+    first = tcp_app("/a", free_port(), backends.http, proto="http")
+    result, note = haproxy.apply([first])
+    assert (result, note) == ("applied", "--haproxy-before-cmd failed: exit status 1")
+    assert serves(first.ports[0].service_port)
+    wait_for("both ran", lambda: hook_calls(haproxy) == _CALLS)
+    wait_for("counted", lambda: haproxy.metric("command_failures_total") == 2)
+    (haproxy.folder / "refuse").unlink()
+    second = tcp_app("/b", free_port(), backends.http, proto="http")
+    assert haproxy.apply([first, second]) == ("applied", "")
+    assert serves(second.ports[0].service_port)
+    wait_for("both ran again", lambda: hook_calls(haproxy) == _CALLS * 2)
+    assert haproxy.metric("command_failures_total") == 2
+
+
+def test_the_command_after_follows_a_start_that_failed(make_folder, backends):
+    """What the one before it has closed, it opens again."""
+    haproxy = make_folder()
+    command = hook(haproxy)
+    broken = haproxy.program(
+        "broken",
+        f"""#!/bin/sh
+[ "$1" = -db ] && [ -e {haproxy.folder}/broken ] && exit 1
+exec {haproxy_binary()} "$@"
+""",
+    )
+    haproxy.start(f"--haproxy-before-cmd={command}", f"--haproxy-after-cmd={command}",
+                  f"--haproxy-bin={broken}")
     first = tcp_app("/a", free_port(), backends.http, proto="http")
     assert haproxy.apply([first])[0] == "applied"
-    wait_for("both ran", lambda: len(log.read_text().splitlines()) == 2)
-    assert log.read_text().splitlines() == ["before " + "0" * 16, "after " + "0" * 16]
-    (haproxy.folder / "refuse").touch()
+    wait_for("both ran", lambda: hook_calls(haproxy) == _CALLS)
+    (haproxy.folder / "broken").touch()
     second = tcp_app("/b", free_port(), backends.http, proto="http")
-    result, text = haproxy.apply([first, second])
-    assert result == "rejected" and "--haproxy-before-cmd" in text
-    assert serves(first.ports[0].service_port) and not serves(second.ports[0].service_port)
-    (haproxy.folder / "refuse").unlink()
-    wait_for("tried again", lambda: serves(second.ports[0].service_port))
+    assert haproxy.apply([first, second])[0] == "rejected"
+    wait_for("both ran again", lambda: hook_calls(haproxy)[:4] == _CALLS * 2)
+    assert serves(first.ports[0].service_port)
 
 
 def test_reloads_wait_for_their_interval_but_servers_do_not(make_folder, backends):

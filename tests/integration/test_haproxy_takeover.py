@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 
@@ -77,6 +78,54 @@ def test_a_manager_ended_during_a_start_leaves_one_process(make_folder, backends
         haproxy.apply([first, second])
         assert serves(first.ports[0].service_port)
         wait_for("one process", lambda: len(haproxy.haproxy_pids()) == 1)
+
+
+def test_a_manager_stopped_during_the_first_start_leaves_it_alone(make_folder, backends):
+    """The next manager awaits what its predecessor has just started."""
+    haproxy = make_folder()
+    slow = haproxy.run / "slow.lua"
+    slow.write_text("local started = os.clock()\nwhile os.clock() - started < 1 do end\n")
+    slow.chmod(0o644)
+    tail = haproxy.run / "tail.cfg"
+    tail.write_text(f"global\n    lua-load {slow}\n")
+    app = tcp_app("/a", free_port(), backends.http, proto="http")
+    haproxy.flags.append(f"--haproxy-cfgtail={tail}")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        haproxy.start()
+        haproxy.worker.offer([app])
+        (pid,) = wait_for("a process", haproxy.haproxy_pids)
+        haproxy.worker.signal(number)
+        haproxy.worker.process.wait(15)
+        haproxy.worker.stop()
+        assert not serves(app.ports[0].service_port), "was ready too early for this test"
+        haproxy.start()
+        assert haproxy.apply([app])[0] == "unchanged"
+        assert haproxy.haproxy_pids() == [pid]
+        assert serves(app.ports[0].service_port)
+        assert "server 127.0.0.1" in haproxy.config()
+        assert haproxy.worker.stop() == 0, "an orderly stop ends HAProxy, too"
+        wait_for("ended", lambda: not haproxy.haproxy_pids())
+        for path in haproxy.folder.glob("gen-*"):
+            shutil.rmtree(path)
+
+
+def test_two_managers_of_one_user_do_not_share_a_port(make_folder, backends):
+    """The kernel would spread the connections over both."""
+    one, other = make_folder(), make_folder()
+    port = free_port()
+    one.start()
+    assert one.apply([tcp_app("/a", port, backends.http[:1], proto="http")])[0] == "applied"
+    other.start()
+    rest = tcp_app("/rest", free_port(), backends.http[1:2], proto="http")
+    claimed = tcp_app("/b", port, backends.http[1:2], proto="http")
+    assert other.apply([rest, claimed])[0] == "applied"
+    ((app, _, reason),) = other.report().refusals
+    assert app == "/b" and "another process of this user" in reason
+    assert {get(port)[1] for _ in range(20)} == {str(backends.http[0])}
+    assert serves(rest.ports[0].service_port)
+    one.apply([])
+    wait_for("served by the other", lambda: get(port) == (200, str(backends.http[1])))
+    wait_for("no refusal", lambda: not other.report().refusals)
 
 
 def test_a_port_lost_in_a_crash_costs_only_itself(make_folder, backends):

@@ -39,6 +39,17 @@ constexpr std::string_view kHttpDefaults = R"(    timeout client 60s
     timeout tunnel 1h
 )";
 
+/** What the operator's own sections start from, unless they bring a `defaults` of their own. Used
+ * by nothing else: sections without `from` take the last one, and must not share it with those that
+ *  name theirs. Source: configuration manual, "defaults", and 2.6's alert about it. */
+constexpr std::string_view kTailDefaults = R"(defaults mmsd_tail
+    log global
+    timeout connect 5s
+    timeout queue 30s
+    timeout client 60s
+    timeout server 60s
+)";
+
 /** One rule a line for the two kinds of map and the default: the first that matches wins. */
 constexpr std::string_view kHttpGatewayRules =
     R"(    http-request set-header X-Forwarded-For %[src]
@@ -99,6 +110,7 @@ std::string makeBase(const ConfigOptions& options, std::uint32_t maxConnections)
     text.append("defaults http\n    mode http\n").append(kCommonDefaults).append(kHttpDefaults);
     if (options.features.hasIdleCloseOnResponse)
         text.append("    option idle-close-on-response\n");
+    text.append(kTailDefaults);
 
     if (options.management.port != 0)
         appendManagement(text, options);

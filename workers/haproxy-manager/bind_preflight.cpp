@@ -11,17 +11,33 @@
 
 namespace mmsd::haproxy {
 
-std::optional<std::string> whyNotBindable(const InetEndpoint& where) noexcept {
+namespace {
+
+/** @return 0, or errno */
+int tryToBind(const InetEndpoint& where, bool sharesPort) noexcept {
     sockaddr_storage address{};
     const socklen_t size = where.toSockaddr(address);
     const UniqueFd socket{::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     const int on = 1;
+    const int shares = sharesPort ? 1 : 0;
     if (socket.isDefined() &&
         ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &shares, sizeof shares) == 0 &&
         ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0)
+        return 0;
+    return errno;
+}
+
+} // namespace
+
+std::optional<std::string> whyNotBindable(const InetEndpoint& where, bool maySharePort) {
+    int error = tryToBind(where, maySharePort);
+    if (error == 0)
         return std::nullopt;
-    return where.toString() + " cannot be bound: " + std::generic_category().message(errno);
+    const bool isOwnUsers = error == EADDRINUSE && !maySharePort && tryToBind(where, true) == 0;
+    return where.toString() + " cannot be bound: " +
+           (isOwnUsers ? "another process of this user listens there"
+                       : std::generic_category().message(error));
 }
 
 } // namespace mmsd::haproxy

@@ -9,9 +9,12 @@
 
 namespace mmsd::haproxy {
 
-/** Binds like HAProxy would and lets go at once; never listens, so no connection can get lost.
- *  A listener of the same user is no obstacle: HAProxy shares the port with its predecessor.
+/** Binds and lets go at once; never listens, so no connection can get lost. HAProxy's own bind
+ *  would not notice another listener of the same user: the kernel spreads the connections over
+ * both.
+ *  @param maySharePort a listener of the same user is no obstacle, as it is a predecessor
  *  @return nothing if it works, else why not */
-[[nodiscard]] std::optional<std::string> whyNotBindable(const InetEndpoint& where) noexcept;
+[[nodiscard]] std::optional<std::string> whyNotBindable(const InetEndpoint& where,
+                                                        bool maySharePort);
 
 } // namespace mmsd::haproxy

@@ -5,6 +5,7 @@
 #include "common/text.h"
 
 #include <algorithm>
+#include <array>
 
 namespace mmsd::haproxy {
 
@@ -16,6 +17,17 @@ std::string_view alertText(std::string_view line) noexcept {
         return {};
     const std::size_t end = line.find(") : "); // "[ALERT]    (1234) : "
     return end == std::string_view::npos ? line : line.substr(end + 4);
+}
+
+/** Alerts that HAProxy starts with all the same: no reason for anything.
+ *  Source: 2.6's cfgparse-listen.c, cfgparse-global.c and log.c. */
+bool isHarmless(std::string_view alert) noexcept {
+    constexpr std::array<std::string_view, 3> kHarmless{
+        "To avoid any ambiguity don't mix both usage", "already specified. Continuing.",
+        "sendmsg()/writev() failed in logger"};
+    return std::ranges::any_of(kHarmless, [alert](std::string_view words) {
+        return alert.find(words) != std::string_view::npos;
+    });
 }
 
 bool isNameCharacter(char c) noexcept {
@@ -34,7 +46,7 @@ public:
             const std::size_t end = rest.find('\n');
             const std::string_view text = alertText(rest.substr(0, end));
             rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-            if (text.empty())
+            if (text.empty() || isHarmless(text))
                 continue;
             if (blame_.firstAlert.empty())
                 blame_.firstAlert = text;
@@ -62,6 +74,8 @@ private:
         const std::string_view file = place.substr(0, colon);
         if (file.ends_with(kTailFile)) {
             blame_.isTailBlamed = true;
+            if (blame_.tailAlert.empty())
+                blame_.tailAlert = escapeText(text, 200);
             return true;
         }
         const auto line = parseNumber<std::size_t>(place.substr(colon + 1));

@@ -17,8 +17,9 @@ inline constexpr std::string_view kTailFile = "haproxy-tail.cfg";
 struct Blame {
     std::map<std::string, std::string> proxies; ///< proxy name → first message about it
     bool isTailBlamed = false;
+    std::string tailAlert;       ///< first message about the tail
     bool areSocketsLost = false; ///< `-x` failed: the old process did not hand over its sockets
-    std::string firstAlert;      ///< for the log; the whole output where there is no alert
+    std::string firstAlert;      ///< that counts; the whole output where there is none
 
     [[nodiscard]] bool isEmpty() const noexcept { return proxies.empty() && !isTailBlamed; }
 };

@@ -92,6 +92,12 @@ std::string ConfigStore::socketPath(std::uint64_t generation) const {
            std::string{kSocketSuffix};
 }
 
+bool ConfigStore::hasFiles(std::uint64_t generation) const noexcept {
+    const std::string path =
+        std::string{kFolderPrefix} + std::to_string(generation) + '/' + std::string{kConfigFile};
+    return ::faccessat(rootFd_.get(), path.c_str(), R_OK, 0) == 0;
+}
+
 std::vector<std::uint64_t> ConfigStore::generations() const {
     std::vector<std::uint64_t> found;
     for (const std::string& name : namesIn(rootFd_.get())) {

@@ -24,6 +24,8 @@ public:
     [[nodiscard]] std::string folder(std::uint64_t generation) const;
     [[nodiscard]] std::string socketPath(std::uint64_t generation) const;
 
+    /** Whether a generation's text is there. */
+    [[nodiscard]] bool hasFiles(std::uint64_t generation) const noexcept;
     /** Generations that have a socket or a folder, falling. */
     [[nodiscard]] std::vector<std::uint64_t> generations() const;
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 #include <utility>
 
 namespace mmsd::haproxy {
@@ -58,7 +59,6 @@ HaproxyManager::~HaproxyManager() = default;
 void HaproxyManager::apply(std::shared_ptr<const protocol::Snapshot> snapshot,
                            worker::ApplyDone done) {
     snapshot_ = std::move(snapshot);
-    requestTime_ = reactor_.timers.now();
     done_ = std::move(done);
     wakeup_.set();
 }
@@ -66,7 +66,6 @@ void HaproxyManager::apply(std::shared_ptr<const protocol::Snapshot> snapshot,
 void HaproxyManager::reapply(worker::ApplyDone done) {
     mustReload_ = true;
     mustProbe_ = true; // the program may be a new one
-    requestTime_ = reactor_.timers.now();
     done_ = std::move(done);
     wakeup_.set();
 }
@@ -94,7 +93,9 @@ void HaproxyManager::finishStop() {
         work_.start();
         return;
     }
-    work_ = {}; // a start under way would outlive this
+    if (!isRetired_)
+        processes_.leaveStarts();
+    work_ = {}; // ends what is under way; a start only if nobody could take it over
     if (isRetired_)
         processes_.stopAll();
     stopped_();
@@ -103,7 +104,7 @@ void HaproxyManager::finishStop() {
 /** Before the first snapshot nobody has looked yet for what a former manager left. */
 Task<> HaproxyManager::adoptAndStop() {
     try {
-        co_await processes_.adopt();
+        co_await processes_.adopt(false);
     } catch (const std::exception& error) {
         logWarning("cannot look for a running HAProxy", {{"reason", error.what()}});
     }
@@ -134,10 +135,7 @@ Task<> HaproxyManager::work() {
             isPrepared_ = true;
             // A snapshot that comes during the step waits for the next one.
             done = std::exchange(done_, nullptr);
-            const auto since = requestTime_;
             co_await step();
-            if (done)
-                lastApplyTime_ = reactor_.timers.now() - since;
             failure = problem_;
         } catch (const std::exception& error) {
             failure = error.what();
@@ -156,7 +154,7 @@ Task<> HaproxyManager::work() {
 
 Task<> HaproxyManager::prepare() {
     co_await probe();
-    co_await processes_.adopt();
+    co_await processes_.adopt(true);
     if (processes_.current() == nullptr)
         co_return;
     servingSince_ = reactor_.timers.now();
@@ -166,6 +164,7 @@ Task<> HaproxyManager::prepare() {
     if (!config)
         co_return;
     running_ = *std::move(config);
+    store_.makeCurrent(generation_); // the manager may have ended right before
     try {
         co_await applier_.verifyAll(store_.socketPath(generation_), running_);
     } catch (const std::runtime_error& error) {
@@ -222,6 +221,11 @@ Task<> HaproxyManager::step() {
     // The reload may have put more aside.
     refusals_.resize(exposureRefusals);
     static_cast<void>(quarantine_.compose(wanted, running_, refusals_));
+    if (reloader_.isTailBad(tail_))
+        ownProblems_.tell(tailName(), reloader_.tailMessage());
+    ownProblems_.appendTo(refusals_);
+    if (note_.empty())
+        note_ = ownProblems_.summary();
     if (quarantine_.hasBusy() || mustRetry_)
         retryTimer_->start(kRetryInterval);
     co_await deleteLeaving();
@@ -237,47 +241,48 @@ Config HaproxyManager::makeWanted(Model& model) {
     if (config.gateway && !isBindable(config.gateway->https, "gateway, https"))
         config.gateway->https.port = 0;
     Config wanted = makeConfig(model, config);
+    tail_.clear();
+    std::string whyNoTail;
     try {
-        wanted.tail = readTail(options_.tailPath);
-        complain("tail file", "");
+        tail_ = readTail(options_.tailPath);
     } catch (const SysError& error) {
-        complain("tail file", error.what());
+        whyNoTail = error.what();
+        mustRetry_ = true;
     }
-    if (reloader_.isTailBad(wanted.tail)) {
-        wanted.tail.clear();
-        note_ = "the tail file is refused by HAProxy";
+    if (!reloader_.isTailBad(tail_)) {
+        wanted.tail = tail_;
+        ownProblems_.tell(tailName(), whyNoTail);
     }
     return wanted;
 }
 
-/** Says once what cannot be had now, and has it tried again; "" = it can be had. */
-void HaproxyManager::complain(const std::string& what, const std::string& reason) {
-    std::string& said = complaints_[what];
-    if (!reason.empty()) {
-        mustRetry_ = true;
-        note_ = "running without " + what + ": " + reason;
-        if (said != reason)
-            logError("running without something of our own", {{"what", what}, {"reason", reason}});
-    }
-    said = reason;
+std::string HaproxyManager::tailName() const {
+    return "tail file " + options_.tailPath;
 }
 
 bool HaproxyManager::isBindable(const InetEndpoint& where, const char* what) {
     if (processes_.current() != nullptr &&
-        running_.base.find("    bind " + bindText(where) + "\n") != std::string::npos)
+        running_.base.find("    bind " + bindText(where) + "\n") != std::string::npos) {
+        ownProblems_.tell(what, "");
         return true;
-    const std::string reason = whyNotBindable(where).value_or("");
-    complain(what, reason);
-    return reason.empty();
+    }
+    const auto reason = whyNotBindable(where, processes_.haveOthersToEnd());
+    ownProblems_.tell(what, reason.value_or(""));
+    mustRetry_ = mustRetry_ || reason;
+    return !reason;
 }
 
 void HaproxyManager::preflight(const Config& wanted) {
+    std::unordered_set<std::uint16_t> bound;
+    for (const FragmentPtr& fragment : running_.fragments)
+        bound.insert(fragment->servicePort);
     for (const FragmentPtr& fragment : wanted.fragments) {
-        const Fragment* const held = running_.find(fragment->proxy);
-        if (held != nullptr && held->servicePort == fragment->servicePort)
+        const std::uint16_t port = fragment->servicePort;
+        if (bound.contains(port))
             continue;
-        if (const auto reason = whyNotBindable({options_.config.bindIp, fragment->servicePort}))
-            quarantine_.addBusy(fragment->servicePort, *reason);
+        if (const auto reason =
+                whyNotBindable({options_.config.bindIp, port}, processes_.haveOthersToEnd()))
+            quarantine_.addBusy(port, *reason);
     }
 }
 
@@ -325,6 +330,7 @@ Task<> HaproxyManager::reload(const Config& wanted, const std::string& reason) {
     if (isReload)
         nextReload_ = reactor_.timers.now() + options_.reloadInterval;
     ReloadOutcome outcome = co_await reloader_.reload(wanted, running_, !isRunningUncertain_);
+    note_ = std::move(outcome.note);
     if (outcome.isUnchanged) {
         reloadProblem_.clear();
         co_return;
@@ -332,7 +338,9 @@ Task<> HaproxyManager::reload(const Config& wanted, const std::string& reason) {
     if (!outcome.isServing) {
         ++counters_.failedReloads;
         problem_ = reloadProblem_ = outcome.reason;
-        logError("reload failed, HAProxy serves on as before", {{"reason", outcome.reason}});
+        logError(isReload ? "reload failed, HAProxy serves on as before"
+                          : "HAProxy cannot be started",
+                 {{"reason", outcome.reason}});
         const auto retry =
             std::max<std::chrono::milliseconds>(options_.reloadInterval, kRetryDelay);
         nextReload_ = reactor_.timers.now() + retry;
@@ -426,12 +434,10 @@ protocol::StatusReport HaproxyManager::report() const {
     add("haproxy_draining_processes", Gauge, processes_.drainingCount());
     add("haproxy_app_ports", Gauge, running_.fragments.size());
     add("haproxy_refusals", Gauge, refusals_.size());
-    add("haproxy_own_problems", Gauge, std::ranges::count_if(complaints_, [](const auto& entry) {
-            return !entry.second.empty();
-        }));
-    const auto seconds = [](auto time) { return std::chrono::duration<double>{time}.count(); };
-    add("haproxy_start_seconds", Gauge, seconds(processes_.lastStartTime()));
-    add("haproxy_apply_seconds", Gauge, seconds(lastApplyTime_));
+    add("haproxy_own_problems", Gauge, ownProblems_.all().size());
+    add("haproxy_command_failures_total", Counter, reloader_.commandFailureCount());
+    add("haproxy_start_seconds", Gauge,
+        std::chrono::duration<double>{processes_.lastStartTime()}.count());
     add("haproxy_reload_pending", Gauge, reloadTimer_->isActive() ? 1 : 0);
     report.refusals = refusals_;
     return report;

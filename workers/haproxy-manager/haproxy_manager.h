@@ -5,6 +5,7 @@
 #include "workers/haproxy-manager/async.h"
 #include "workers/haproxy-manager/config_store.h"
 #include "workers/haproxy-manager/manager_options.h"
+#include "workers/haproxy-manager/own_problems.h"
 #include "workers/haproxy-manager/process_control.h"
 #include "workers/haproxy-manager/quarantine.h"
 #include "workers/haproxy-manager/reloader.h"
@@ -12,7 +13,6 @@
 #include "workers/runtime/worker.h"
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,7 +55,7 @@ private:
     void delayNextStart();
     [[nodiscard]] Config makeWanted(Model& model);
     void preflight(const Config& wanted);
-    void complain(const std::string& what, const std::string& reason);
+    [[nodiscard]] std::string tailName() const;
     [[nodiscard]] bool isBindable(const InetEndpoint& where, const char* what);
     Task<> applyAtRunTime(const Config& candidate, const ServerSets& draining,
                           std::string& reloadReason);
@@ -73,9 +73,7 @@ private:
 
     std::shared_ptr<const protocol::Snapshot> snapshot_;
     worker::ApplyDone done_;
-    TimerFactory::TimePoint requestTime_{}; ///< when the last snapshot or request came
-    TimerFactory::TimePoint::duration lastApplyTime_{}; ///< from there to applied
-    Config running_;                                    ///< what the current process has in memory
+    Config running_;               ///< what the current process has in memory
     std::uint64_t generation_ = 0; ///< of the current process, or of the one that died
     bool mustReload_ = false;
     bool isPrepared_ = false; ///< what a former manager left has been looked for
@@ -83,11 +81,12 @@ private:
     std::function<void()> stopped_;   ///< set once it is being stopped
     bool isRunningUncertain_ = false; ///< running_ may not be true: a command failed
     bool mustProbe_ = true;
-    bool mustRetry_ = false;                        ///< something of our own could not be had
-    std::string problem_;                           ///< of the last step
-    std::string note_;                              ///< worth telling although the rest was done
-    std::map<std::string, std::string> complaints_; ///< what we run without → why; "" = we do not
-    std::string reloadProblem_;                     ///< why the last reload failed; "" = it did not
+    bool mustRetry_ = false; ///< something of our own could not be had
+    std::string problem_;    ///< of the last step
+    std::string note_;       ///< worth telling although the rest was done
+    OwnProblems ownProblems_;
+    std::string tail_;          ///< as the operator wrote it
+    std::string reloadProblem_; ///< why the last reload failed; "" = it did not
     bool hasChanged_ = false;
     std::vector<protocol::Refusal> refusals_;
     Counters counters_;

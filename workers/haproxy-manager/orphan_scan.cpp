@@ -12,15 +12,21 @@
 
 namespace mmsd::haproxy {
 
-bool isOurCommandLine(std::string_view commandLine, std::string_view sampleFolder) {
+std::optional<std::uint64_t> generationOf(std::string_view commandLine, std::string_view root) {
     const auto arguments = splitList(commandLine, '\0');
-    const std::string_view prefix = sampleFolder.substr(0, sampleFolder.rfind('-') + 1);
-    return arguments.size() >= 4 && arguments[1] == "-db" && arguments[2] == "-f" &&
-           arguments[3].starts_with(prefix);
+    if (arguments.size() < 4 || arguments[1] != "-db" || arguments[2] != "-f")
+        return std::nullopt;
+    std::string_view file = arguments[3];
+    for (const std::string_view part : {root, std::string_view{"/gen-"}}) {
+        if (!file.starts_with(part))
+            return std::nullopt;
+        file.remove_prefix(part.size());
+    }
+    return parseNumber<std::uint64_t>(file.substr(0, file.find('/')));
 }
 
-std::vector<pid_t> findOrphans(const std::string& sampleFolder) {
-    std::vector<pid_t> found;
+std::vector<Orphan> findOrphans(const std::string& root) {
+    std::vector<Orphan> found;
     const std::unique_ptr<DIR, int (*)(DIR*)> folder{::opendir("/proc"), &::closedir};
     if (!folder)
         throwErrno("read /proc");
@@ -31,13 +37,18 @@ std::vector<pid_t> findOrphans(const std::string& sampleFolder) {
         try {
             constexpr std::size_t kLimit = 256u << 10;
             const std::string path = "/proc/" + std::to_string(*pid) + "/cmdline";
-            if (isOurCommandLine(readFile(path, kLimit), sampleFolder))
-                found.push_back(*pid);
+            if (const auto generation = generationOf(readFile(path, kLimit), root))
+                found.push_back({*pid, *generation});
         } catch (const SysError&) {
             // It ended, or it is none of our business.
         }
     }
     return found;
+}
+
+bool isSocketBound(std::string_view socketList, const std::string& path, pid_t pid) {
+    const std::string bound = ' ' + path + '.' + std::to_string(pid) + ".tmp\n";
+    return socketList.find(bound) != std::string_view::npos;
 }
 
 } // namespace mmsd::haproxy

@@ -3,15 +3,16 @@
 // between them.
 #include "workers/haproxy-manager/process_control.h"
 
+#include "common/file_io.h"
 #include "common/log.h"
 #include "common/sys_error.h"
 #include "workers/haproxy-manager/check_output.h"
 #include "workers/haproxy-manager/child_process.h"
-#include "workers/haproxy-manager/orphan_scan.h"
 #include "workers/haproxy-manager/runtime_session.h"
 
 #include <algorithm>
 #include <csignal>
+#include <functional>
 #include <utility>
 
 namespace mmsd::haproxy {
@@ -21,18 +22,19 @@ namespace {
 using namespace std::chrono_literals;
 
 /** 10 000 backends take 1 to 2 s; a machine that is busy longer. */
-constexpr auto kStartLimit = 60s;
+constexpr std::chrono::milliseconds kStartLimit = 60s;
 constexpr auto kReadinessInterval = 5ms;
-constexpr auto kAnswerLimit = 2s;
+constexpr std::chrono::milliseconds kAnswerLimit = 2s;
 /** Each keeps its memory until its last connection ends. */
 constexpr std::size_t kMostDraining = 5;
 
 /** Ends a process whose start is given up, so that it never serves beside another. */
 class StartGuard {
 public:
-    explicit StartGuard(const std::unique_ptr<HaproxyProcess>& process) : process_{process} {}
+    StartGuard(const std::unique_ptr<HaproxyProcess>& process, const bool& isLeft)
+        : process_{process}, isLeft_{isLeft} {}
     ~StartGuard() {
-        if (process_)
+        if (process_ && !isLeft_)
             process_->signal(SIGKILL);
     }
     StartGuard(const StartGuard&) = delete;
@@ -40,6 +42,7 @@ public:
 
 private:
     const std::unique_ptr<HaproxyProcess>& process_;
+    const bool& isLeft_;
 };
 
 } // namespace
@@ -56,7 +59,9 @@ std::unique_ptr<HaproxyProcess> ProcessControl::wrap(std::uint64_t generation, p
         [this](HaproxyProcess& process, const std::string& how) { onExit(process, how); });
 }
 
-Task<> ProcessControl::adopt() {
+Task<> ProcessControl::adopt(bool awaitsStarting) {
+    if (awaitsStarting)
+        co_await awaitStarting();
     const std::vector<std::uint64_t> generations = store_.generations();
     if (!generations.empty())
         lastGeneration_ = generations.front();
@@ -67,6 +72,44 @@ Task<> ProcessControl::adopt() {
         logInfo("took over a running HAProxy",
                 {{"pid", current_->pid()}, {"generation", current_->generation()}});
         endStrays();
+    }
+}
+
+/** Between its first instruction and its first answer a process can neither be asked nor signalled:
+ *  it has no handlers yet, and its socket is not there. */
+Task<> ProcessControl::awaitStarting() {
+    std::vector<Orphan> orphans = findOrphans(store_.root());
+    std::ranges::sort(orphans, std::greater<>{}, &Orphan::generation);
+    for (const Orphan orphan : orphans) {
+        // Those that finish their connections have no files any more, and a successor.
+        const bool isAnswering =
+            store_.hasFiles(orphan.generation) && co_await awaitFirstAnswer(orphan);
+        if (isAnswering)
+            co_return;
+    }
+}
+
+/** @return false if it ended, or is not about to answer for the first time */
+Task<bool> ProcessControl::awaitFirstAnswer(Orphan orphan) {
+    constexpr std::size_t kListLimit = 64u << 20;
+    constexpr auto kInterval = 20ms;
+    const std::string path = store_.socketPath(orphan.generation);
+    const auto deadline = reactor_.timers.now() + kStartLimit;
+    auto limit = kAnswerLimit; // for one that should answer at once
+    try {
+        const UniqueFd pidFd = openProcess(orphan.pid);
+        while (!isSocketBound(readFile("/proc/net/unix", kListLimit), path, orphan.pid)) {
+            limit = kStartLimit;
+            const std::array<FdWait::Watch, 2> watches{{{pidFd.get()}, {}}};
+            const auto until = reactor_.timers.now() + kInterval;
+            const bool hasEnded = co_await FdWait{reactor_, watches, until};
+            if (hasEnded || reactor_.timers.now() >= deadline)
+                co_return false;
+        }
+        const auto info = co_await askForInfo(reactor_, path, limit);
+        co_return info && info->pid == static_cast<std::uint32_t>(orphan.pid);
+    } catch (const SysError&) {
+        co_return false; // it ended meanwhile
     }
 }
 
@@ -111,11 +154,11 @@ Task<> ProcessControl::adoptSocket(std::uint64_t generation) {
 }
 
 void ProcessControl::adoptStrays() {
-    for (const pid_t pid : findOrphans(store_.folder(0))) {
+    for (const auto [pid, generation] : findOrphans(store_.root())) {
         if (isKnown(pid))
             continue;
         try {
-            strays_.push_back(wrap(0, pid, openProcess(pid), {}));
+            strays_.push_back(wrap(generation, pid, openProcess(pid), {}));
             logWarning("a HAProxy without its socket", {{"pid", pid}});
         } catch (const SysError&) {
             // It ended meanwhile.
@@ -156,7 +199,7 @@ Task<StartResult> ProcessControl::start(std::uint64_t generation, bool hasTail,
     const auto started = reactor_.timers.now();
     ChildProcess child = spawnChild(request);
     auto process = wrap(generation, child.pid, std::move(child.pidFd), std::move(child.output));
-    const StartGuard guard{process};
+    const StartGuard guard{process, leavesStarts_};
     while (process->isAlive()) {
         const auto info = co_await askForInfo(reactor_, socket, kAnswerLimit);
         if (info && info->pid == static_cast<std::uint32_t>(process->pid())) {

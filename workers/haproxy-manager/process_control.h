@@ -6,6 +6,7 @@
 #include "workers/haproxy-manager/async.h"
 #include "workers/haproxy-manager/config_store.h"
 #include "workers/haproxy-manager/haproxy_process.h"
+#include "workers/haproxy-manager/orphan_scan.h"
 
 #include <chrono>
 #include <cstdint>
@@ -32,8 +33,9 @@ public:
 
     /** Finds what an earlier manager left: the newest that answers becomes the current one, the
      *  others finish. Source of identity: the credentials of the admin socket's listener, held by
-     *  a process descriptor before it is asked, so a pid that was reused can never be meant. */
-    Task<> adopt();
+     *  a process descriptor before it is asked, so a pid that was reused can never be meant.
+     *  @param awaitsStarting one that the earlier manager had just started is awaited */
+    Task<> adopt(bool awaitsStarting);
 
     /** The serving process, or null. */
     [[nodiscard]] HaproxyProcess* current() const noexcept { return current_.get(); }
@@ -49,6 +51,14 @@ public:
 
     /** Lets the serving process finish its connections and end. */
     void stopAll() noexcept;
+    /** A start that is cancelled from now on is not ended: the next manager takes it over. */
+    void leaveStarts() noexcept { leavesStarts_ = true; }
+
+    /** True while processes listen that the next one is to replace without taking over from them.
+     */
+    [[nodiscard]] bool haveOthersToEnd() const noexcept {
+        return !hung_.empty() || !strays_.empty();
+    }
 
     [[nodiscard]] std::size_t drainingCount() const noexcept { return draining_.size(); }
     /** What the last successful start took, from the fork to the first answer. */
@@ -57,6 +67,8 @@ public:
     }
 
 private:
+    Task<> awaitStarting();
+    Task<bool> awaitFirstAnswer(Orphan orphan);
     Task<> adoptSocket(std::uint64_t generation);
     void adoptStrays();
     void addDraining(std::unique_ptr<HaproxyProcess> process);
@@ -72,6 +84,7 @@ private:
     std::function<void(const std::string&)> onCurrentDied_;
     std::uint64_t lastGeneration_ = 0;
     std::chrono::microseconds lastStartTime_{0};
+    bool leavesStarts_ = false;
     std::unique_ptr<HaproxyProcess> current_;
     std::list<std::unique_ptr<HaproxyProcess>> draining_; ///< oldest first
     /** Left by an earlier manager and not answering: ended as soon as another one serves. */

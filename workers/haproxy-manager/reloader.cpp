@@ -4,10 +4,10 @@
 
 #include "common/log.h"
 #include "common/sys_error.h"
-#include "workers/haproxy-manager/child_process.h"
 #include "workers/haproxy-manager/runtime_session.h"
 
 #include <algorithm>
+#include <exception>
 
 namespace mmsd::haproxy {
 
@@ -16,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kHookLimit = 10s;
+constexpr auto kHookPause = 20ms;
 constexpr auto kStateLimit = 10s;
 /** Each round puts somebody into quarantine; a configuration that needs more is beyond help. */
 constexpr unsigned kMostRounds = 10;
@@ -41,6 +42,25 @@ Reloader::Reloader(Reactor reactor, const ManagerOptions& options, ConfigStore& 
 Task<ReloadOutcome> Reloader::reload(Config wanted, const Config& running, bool keepsServerStates) {
     ReloadOutcome outcome;
     Attempt attempt{.inheritsSockets = options_.inheritsSockets};
+    while (afterHook_.isRunning()) // the one of the last reload; it ends within its limit
+        co_await Pause{reactor_, kHookPause};
+    std::exception_ptr failure;
+    try {
+        co_await tryToServe(wanted, running, keepsServerStates, attempt, outcome);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    // What the one command did around a start that failed, the other has to undo, too.
+    if (outcome.isServing || attempt.isHookDone)
+        startAfterHook();
+    if (failure)
+        std::rethrow_exception(failure);
+    co_return outcome;
+}
+
+/** Tries until something serves or nothing is left to try. */
+Task<> Reloader::tryToServe(const Config& wanted, const Config& running, bool keepsServerStates,
+                            Attempt& attempt, ReloadOutcome& outcome) {
     for (unsigned round = 0; round < kMostRounds; ++round) {
         const std::uint64_t generation = processes_.nextGeneration();
         // A start with -x is a check in itself: what it refuses costs the old process nothing. The
@@ -48,17 +68,14 @@ Task<ReloadOutcome> Reloader::reload(Config wanted, const Config& running, bool 
         const bool mustCheck = attempt.mustCheck || !options_.beforeCommand.empty();
         const bool isUsable = co_await prepare(generation, wanted, running, mustCheck, outcome);
         if (!isUsable)
-            break;
+            co_return;
         if (attempt.mustCheck && processes_.current() != nullptr && outcome.config == running) {
             outcome.isUnchanged = true; // all that was new is in quarantine
-            break;
+            co_return;
         }
         if (!attempt.isHookDone && !options_.beforeCommand.empty()) {
-            attempt.isHookDone = co_await runHook(options_.beforeCommand, "before");
-            if (!attempt.isHookDone) {
-                outcome.reason = "--haproxy-before-cmd failed";
-                break;
-            }
+            attempt.isHookDone = true;
+            co_await runBeforeHook(outcome);
         }
         if (keepsServerStates && processes_.current() != nullptr) {
             const std::string states = co_await serverStates(running, outcome.config);
@@ -73,16 +90,14 @@ Task<ReloadOutcome> Reloader::reload(Config wanted, const Config& running, bool 
             processes_.makeCurrent(std::move(started.process));
             store_.makeCurrent(generation);
             outcome.isServing = true;
-            startAfterHook();
-            co_return outcome;
+            co_return;
         }
         const bool mayRetry = learnFrom(started, mustCheck, attempt, outcome);
         store_.removeFolder(generation);
         store_.removeSocket(generation);
         if (!mayRetry)
-            break;
+            co_return;
     }
-    co_return outcome;
 }
 
 /** Draws the conclusions from a start that failed. @return false if there are none */
@@ -143,10 +158,8 @@ Task<bool> Reloader::makeValid(std::uint64_t generation, const Config& wanted,
 /** Puts whoever is to blame aside. @return false if nobody could be found */
 Task<bool> Reloader::blame(std::uint64_t generation, const Config& config, const Config& running,
                            const Blame& blame) {
-    if (blame.isTailBlamed) {
-        badTail_ = config.tail;
-        logError("the tail file is refused, running without it", {{"reason", blame.firstAlert}});
-    }
+    if (blame.isTailBlamed)
+        refuseTail(config.tail, blame.tailAlert);
     std::map<std::string, std::string> culprits = blame.proxies;
     if (blame.isEmpty()) {
         if (!config.tail.empty()) {
@@ -155,9 +168,7 @@ Task<bool> Reloader::blame(std::uint64_t generation, const Config& config, const
             withoutTail.tail.clear();
             const auto verdict = co_await checker_.check(generation, withoutTail);
             if (verdict.isValid) {
-                badTail_ = config.tail;
-                logError("the tail file is refused, running without it",
-                         {{"reason", blame.firstAlert}});
+                refuseTail(config.tail, blame.firstAlert);
                 co_return true;
             }
         }
@@ -174,18 +185,32 @@ Task<bool> Reloader::blame(std::uint64_t generation, const Config& config, const
     co_return blame.isTailBlamed || !culprits.empty();
 }
 
-Task<bool> Reloader::runHook(std::string command, std::string when) {
+void Reloader::refuseTail(const std::string& tail, const std::string& message) {
+    badTail_ = tail;
+    tailMessage_ = "refused by HAProxy: " + message;
+}
+
+/** A command that fails is told and no more: it must not keep all load balancing down. */
+Task<> Reloader::runBeforeHook(ReloadOutcome& outcome) {
+    const CommandResult result = co_await runHook(options_.beforeCommand, "before");
+    if (!result.isSuccess)
+        outcome.note = "--haproxy-before-cmd failed: " + result.how;
+}
+
+Task<CommandResult> Reloader::runHook(std::string command, std::string when) {
     // The operator's own text, so a shell may read it; $1 keeps the argument out of that.
     SpawnRequest request{
         .arguments = {"/bin/sh", "-c", command + " \"$1\"", "mmsd", when},
         .environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
-    const CommandResult result = co_await runCommand(reactor_, std::move(request), kHookLimit);
-    if (!result.isSuccess)
+    CommandResult result = co_await runCommand(reactor_, std::move(request), kHookLimit);
+    if (!result.isSuccess) {
+        ++commandFailures_;
         logError("command failed", {{"command", command},
                                     {"argument", when},
                                     {"how", result.how},
                                     {"output", result.output}});
-    co_return result.isSuccess;
+    }
+    co_return result;
 }
 
 void Reloader::startAfterHook() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "workers/haproxy-manager/async.h"
+#include "workers/haproxy-manager/child_process.h"
 #include "workers/haproxy-manager/config_checker.h"
 #include "workers/haproxy-manager/config_store.h"
 #include "workers/haproxy-manager/manager_options.h"
@@ -19,6 +20,7 @@ struct ReloadOutcome {
     bool isServing = false;   ///< a new process serves @c config
     bool isUnchanged = false; ///< what is left of the wanted runs already
     std::string reason;       ///< why not
+    std::string note;         ///< what went wrong although it serves
     Config config;
 };
 
@@ -35,10 +37,14 @@ public:
     Task<ReloadOutcome> reload(Config wanted, const Config& running, bool keepsServerStates);
 
     [[nodiscard]] std::uint64_t checkCount() const noexcept { return checker_.count(); }
+    /** Of the operator's commands. */
+    [[nodiscard]] std::uint64_t commandFailureCount() const noexcept { return commandFailures_; }
     /** True if the tail was refused. */
     [[nodiscard]] bool isTailBad(const std::string& tail) const noexcept {
         return !tail.empty() && tail == badTail_;
     }
+    /** What HAProxy said to the tail that was refused. */
+    [[nodiscard]] const std::string& tailMessage() const noexcept { return tailMessage_; }
 
 private:
     /** What is known after the tries so far. */
@@ -47,6 +53,8 @@ private:
         bool mustCheck = false;
         bool isHookDone = false;
     };
+    Task<> tryToServe(const Config& wanted, const Config& running, bool keepsServerStates,
+                      Attempt& attempt, ReloadOutcome& outcome);
     Task<bool> prepare(std::uint64_t generation, const Config& wanted, const Config& running,
                        bool mustCheck, ReloadOutcome& outcome);
     [[nodiscard]] Config compose(const Config& wanted, const Config& running) const;
@@ -56,9 +64,11 @@ private:
                          ReloadOutcome& outcome);
     Task<bool> blame(std::uint64_t generation, const Config& config, const Config& running,
                      const Blame& blame);
-    Task<bool> runHook(std::string command, std::string when);
+    Task<> runBeforeHook(ReloadOutcome& outcome);
+    Task<CommandResult> runHook(std::string command, std::string when);
     void startAfterHook();
     Task<> runAfterHook(std::string command);
+    void refuseTail(const std::string& tail, const std::string& message);
     Task<std::string> serverStates(const Config& running, const Config& next);
 
     Reactor reactor_;
@@ -68,6 +78,8 @@ private:
     Quarantine& quarantine_;
     ConfigChecker checker_;
     std::string badTail_;
+    std::string tailMessage_;
+    std::uint64_t commandFailures_ = 0;
     Task<> afterHook_;
 };
 

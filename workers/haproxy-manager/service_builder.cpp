@@ -85,8 +85,7 @@ private:
                 check.path = path;
             else
                 refuse("health check path \"" + escapeText(path, 64) +
-                       "\": holds a character that HAProxy would interpret; only connects are "
-                       "checked");
+                       "\": no plain absolute path; only connects are checked");
         }
         return check;
     }

@@ -73,10 +73,29 @@ TEST_CASE("check output: a bind that failed at the start", "[haproxy][blame]") {
     CHECK(names(blame) == Names{"a_b_0"});
 }
 
+TEST_CASE("check output: alerts that stop nothing are no reason", "[haproxy][blame]") {
+    const Sample sample;
+    const Blame blame = sample.blame(
+        "[ALERT]    (1) : config : parsing [/x/haproxy-tail.cfg:1] : defaults section 'http' "
+        "(declared at haproxy.cfg:8) is explicitly referenced by another proxy and implicitly used "
+        "here. To avoid any ambiguity don't mix both usage. Add a last defaults section not "
+        "explicitly used or always use explicit references.\n"
+        "[ALERT]    (1) : sendmsg()/writev() failed in logger #1: No such file (errno=2)\n"
+        "[ALERT]    (1) : config : parsing " +
+        sample.place(0, 2) + " : the real one\n");
+    CHECK(names(blame) == Names{"a_0"});
+    CHECK_FALSE(blame.isTailBlamed);
+    CHECK(blame.firstAlert.ends_with("the real one"));
+}
+
 TEST_CASE("check output: tail, lost sockets, and nobody at all", "[haproxy][blame]") {
     const Sample sample;
-    CHECK(sample.blame("[ALERT]    (1) : config : parsing [/x/haproxy-tail.cfg:3] : no\n")
-              .isTailBlamed);
+    const Blame tail = sample.blame("[ALERT]    (1) : config : parsing " + sample.place(0, 2) +
+                                    " : app\n"
+                                    "[ALERT]    (1) : config : parsing [/x/haproxy-tail.cfg:3] : "
+                                    "tail\n");
+    CHECK(tail.isTailBlamed);
+    CHECK(tail.tailAlert == "config : parsing [/x/haproxy-tail.cfg:3] : tail");
     CHECK(sample.blame("[ALERT]    (1) : Failed to get the sockets from the old process!\n")
               .areSocketsLost);
     const Blame base = sample.blame("[ALERT]    (1) : config : parsing [/x/haproxy.cfg:2] : no\n");

@@ -126,6 +126,22 @@ TEST_CASE("app_parser: reads transports and port names", "[marathon][parser]") {
     CHECK(app.ports[6].name.empty());
 }
 
+TEST_CASE("app_parser: a check's path that cannot be asked for is not \"/\"",
+          "[marathon][parser]") {
+    const std::string tooLong = '/' + std::string(5'000, 'x');
+    const MarathonApp app = parseApp(R"({"id":"/a","ports":[1,2,3],"healthChecks":[
+        {"path":"/a\nb"},{"portIndex":1,"path":")" +
+                                     tooLong + R"("},{"portIndex":2}]})");
+    REQUIRE(app.ports[0].check);
+    CHECK(app.ports[0].check->path == R"(/a\nb)");
+    REQUIRE(app.ports[1].check);
+    CHECK(app.ports[1].check->path.size() < 300);
+    CHECK(app.ports[1].check->path.ends_with("\u2026"));
+    REQUIRE(app.ports[2].check);
+    CHECK(app.ports[2].check->path.empty()); // "/"
+    CHECK(app.problems.size() == 2);
+}
+
 TEST_CASE("app_parser: attaches checks to their port index", "[marathon][parser]") {
     const MarathonApp app = parseApp(R"({"id":"/a","ports":[1,2,3,4],"healthChecks":[
         {"path":"/health","intervalSeconds":10,"timeoutSeconds":5,"maxConsecutiveFailures":0},
