@@ -278,7 +278,8 @@ exec {haproxy_binary()} "$@"
     port = free_port()
     haproxy.apply([tcp_app("/a", port, backends.http[:1], proto="http")])
     assert haproxy.apply([tcp_app("/a", port, backends.http[1:2], proto="http")]) == ("applied", "")
-    assert get(port) == (200, str(backends.http[1]))
+    # The old process answers until it has heard that it is old.
+    wait_for("the other one", lambda: get(port) == (200, str(backends.http[1])))
     assert haproxy.metric("reloads_total") == 1
 
 
@@ -292,7 +293,8 @@ def test_what_haproxy_refuses_at_run_time_ends_in_a_reload(make_folder, backends
     haproxy.ask(f"set server {server} state maint")
     haproxy.ask(f"del server {server}")
     assert haproxy.apply([tcp_app("/a", port, backends.http[1:2], proto="http")])[0] == "applied"
-    assert get(port) == (200, str(backends.http[1]))
+    # The old process answers until it has heard that it is old.
+    wait_for("the other one", lambda: get(port) == (200, str(backends.http[1])))
     report = haproxy.report()
     assert report.value("haproxy_runtime_failures_total") == 1
     assert report.value("haproxy_reloads_total") == 1

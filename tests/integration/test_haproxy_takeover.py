@@ -60,7 +60,9 @@ def test_a_changed_file_or_server_is_noticed_at_take_over(make_folder, backends)
     haproxy.start()
     assert haproxy.apply([app])[0] == "applied"
     assert haproxy.metric("reloads_total") == 1
-    assert get(app.ports[0].service_port) == (200, str(backends.http[0])), haproxy.worker.log
+    port = app.ports[0].service_port
+    # The old process answers until it has heard that it is old.
+    wait_for("the right one", lambda: get(port) == (200, str(backends.http[0])))
 
 
 def test_a_manager_ended_during_a_start_leaves_one_process(make_folder, backends):
