@@ -2,6 +2,7 @@
 // AnswerEncoder: records of a name in, its prepared answers out.
 #include "workers/dns-server/answer_encoder.h"
 
+#include "protocol/limits.h"
 #include "workers/dns-server/dns_wire.h"
 
 #include <algorithm>
@@ -14,6 +15,10 @@ namespace {
 /** Octets for the sections of a reply, beside the longest question and an OPT record. */
 constexpr std::size_t kSectionBudget = kMaxMessageSize - kHeaderSize - kMaxNameSize - 4 - kOptSize;
 constexpr std::size_t kPointerSize = 2;
+/** One TXT record has all labels of an app: a string with its length and "=" for each. */
+static_assert(kPointerSize + kRecordFixedSize + protocol::kMaxLabelBytesPerApp +
+                  2 * protocol::kMaxLabelsPerApp <=
+              kSectionBudget);
 constexpr std::size_t kServiceFixedSize = 6; ///< priority, weight, port
 
 /** Nobody transfers the zone; the values only have to be sane. Source: RFC 1912 §2.2. */

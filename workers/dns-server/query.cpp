@@ -105,8 +105,8 @@ bool parseOpt(Message message, std::size_t owner, std::size_t fixed, std::size_t
     return areOptionsWhole(message.subspan(fixed + kRecordFixedSize, dataSize));
 }
 
-/** Walks the additional section. */
-bool parseAdditional(Message message, std::size_t count, Query& query) noexcept {
+/** Walks what follows the question. */
+bool parseRecords(Message message, std::size_t count, Query& query) noexcept {
     std::size_t at = query.questionEnd;
     for (; count > 0; --count) {
         const auto fixed = skipName(message, at);
@@ -133,14 +133,15 @@ QueryState parseQuery(std::span<const std::uint8_t> message, Query& query) noexc
     query.flags = getU16(&message[2]);
     if ((query.flags & kFlagResponse) != 0)
         return QueryState::Ignored;
+    const bool isStandard = query.opcode() == 0;
     if (getU16(&message[4]) != 1 || !parseQuestion(message, query))
-        return QueryState::BadHeader;
-    // Only standard queries are understood further; IXFR has an SOA record in its authority
-    // section (RFC 1995 §3), and is refused anyway.
-    if (query.opcode() != 0 || query.type == kTypeIxfr)
+        return isStandard ? QueryState::BadHeader : QueryState::UnknownForm;
+    if (!isStandard)
         return QueryState::Good;
-    if (getU16(&message[6]) != 0 || getU16(&message[8]) != 0 ||
-        !parseAdditional(message, getU16(&message[10]), query))
+    // IXFR brings an SOA record. Source: RFC 1995 §3.
+    const std::size_t authority = getU16(&message[8]);
+    if (getU16(&message[6]) != 0 || authority > (query.type == kTypeIxfr ? 1 : 0) ||
+        !parseRecords(message, authority + getU16(&message[10]), query))
         return QueryState::BadRecords;
     return QueryState::Good;
 }

@@ -14,9 +14,10 @@ namespace mmsd::dns {
 
 /** How far the parser came. */
 enum class QueryState : std::uint8_t {
-    Ignored,    ///< no header, or itself a response: an answer could start a loop
-    BadHeader,  ///< not one question, or one that cannot be parsed: FORMERR without it
-    BadRecords, ///< the question is good, what follows is not: FORMERR with it
+    Ignored,     ///< no header, or itself a response: an answer could start a loop
+    BadHeader,   ///< not one question, or one that cannot be parsed: FORMERR without it
+    UnknownForm, ///< the same of another opcode, whose messages may look so: NOTIMP without it
+    BadRecords,  ///< the question is good, what follows is not: FORMERR with it
     Good,
 };
 

@@ -229,12 +229,12 @@ std::size_t Responder::respond(std::span<const std::uint8_t> message, Transport 
     DnsCounters::PerTransport& counters = counters_.of(transport);
     Query query;
     const QueryState state = parseQuery(message, query);
-    counters.malformed += state != QueryState::Good;
+    counters.malformed += state != QueryState::Good && state != QueryState::UnknownForm;
     if (state == QueryState::Ignored) {
         ++counters.dropped;
         return 0;
     }
-    const bool hasQuestion = state != QueryState::BadHeader;
+    const bool hasQuestion = state == QueryState::Good || state == QueryState::BadRecords;
     const std::size_t questionEnd = hasQuestion ? query.questionEnd : kHeaderSize;
     const std::size_t plainLimit = transport == Transport::Tcp ? kMaxMessageSize : kPlainUdpSize;
     const std::size_t limit = query.hasEdns
@@ -244,7 +244,7 @@ std::size_t Responder::respond(std::span<const std::uint8_t> message, Transport 
                                   : plainLimit;
     std::memcpy(reply.data(), message.data(), questionEnd);
     Reply sections{reply, questionEnd, limit};
-    RcodeSlot slot = RcodeSlot::FormErr;
+    RcodeSlot slot = state == QueryState::UnknownForm ? RcodeSlot::NotImp : RcodeSlot::FormErr;
     if (state == QueryState::Good) {
         ++counters.queries[static_cast<std::size_t>(slotOf(query.type))];
         slot = answerQuestion(query, sections);

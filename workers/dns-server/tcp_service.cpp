@@ -6,7 +6,9 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace mmsd::dns {
@@ -17,6 +19,21 @@ namespace {
 constexpr std::size_t kAcceptsPerTurn = 16;
 /** How exactly the idle limit is kept. */
 constexpr std::chrono::milliseconds kIdleCheckInterval{1'000};
+/** Octets of an IPv6 address that one host can choose. Source: RFC 4291 §2.5.4. */
+constexpr std::size_t kInterfaceIdSize = 8;
+
+/** The address that stands for a client; 0.0.0.0 where there is none. */
+IpAddress clientOf(const sockaddr_storage& peer, socklen_t length) noexcept {
+    const auto endpoint =
+        InetEndpoint::fromSockaddr(reinterpret_cast<const sockaddr*>(&peer), length);
+    if (!endpoint || !endpoint->address.isV6())
+        return endpoint ? endpoint->address : IpAddress{};
+    in6_addr network;
+    std::memcpy(&network, endpoint->address.data(), sizeof network);
+    if (!IN6_IS_ADDR_V4MAPPED(&network))
+        std::memset(&network.s6_addr[sizeof network - kInterfaceIdSize], 0, kInterfaceIdSize);
+    return IpAddress{network};
+}
 
 } // namespace
 
@@ -44,24 +61,27 @@ void TcpService::finish() {
 
 void TcpService::acceptSome() {
     for (std::size_t i = 0; i < kAcceptsPerTurn; ++i) {
-        UniqueFd socket{::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+        sockaddr_storage peer{};
+        socklen_t length = sizeof peer;
+        UniqueFd socket{::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
+                                  SOCK_NONBLOCK | SOCK_CLOEXEC)};
         if (!socket.isDefined()) {
             const bool isOutOfDescriptors = errno == EMFILE || errno == ENFILE;
             // Anything else: no client waits, or the one that did is gone again.
             if (isOutOfDescriptors && !clients_.empty()) {
-                endOldest();
+                evict(clients_.front());
                 continue;
             }
             return;
         }
-        if (clients_.size() >= clientLimit_)
-            endOldest();
+        const IpAddress address = clientOf(peer, length);
+        makeRoomFor(address);
         ++counters_.tcpAccepted;
         if (clients_.empty())
             idleTimer_->start(kIdleCheckInterval);
         clients_.push_back(
             {std::make_unique<TcpConnection>(loop_, std::move(socket), responder_, reply_, *this),
-             timers_.now()});
+             address, timers_.now()});
         places_.emplace(clients_.back().connection.get(), std::prev(clients_.end()));
     }
 }
@@ -81,9 +101,25 @@ void TcpService::onEnd(TcpConnection& connection) {
     clients_.erase(client);
 }
 
-void TcpService::endOldest() {
+void TcpService::makeRoomFor(const IpAddress& address) {
+    const Client* quietest = nullptr;
+    std::size_t count = 0;
+    for (const Client& client : clients_) {
+        if (client.address != address)
+            continue;
+        ++count;
+        if (quietest == nullptr)
+            quietest = &client;
+    }
+    if (quietest != nullptr && count >= std::max<std::size_t>(1, clientLimit_ / kTcpClientShare))
+        evict(*quietest);
+    else if (clients_.size() >= clientLimit_)
+        evict(clients_.front());
+}
+
+void TcpService::evict(const Client& client) {
     ++counters_.tcpEvicted;
-    onEnd(*clients_.front().connection);
+    onEnd(*client.connection);
 }
 
 void TcpService::endIdle() {

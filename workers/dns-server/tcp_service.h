@@ -2,6 +2,7 @@
 // TcpService: accepts clients and ends those that have had their time.
 #pragma once
 
+#include "common/inet_address.h"
 #include "common/io_event.h"
 #include "common/timer.h"
 #include "common/unique_fd.h"
@@ -17,14 +18,18 @@
 
 namespace mmsd::dns {
 
-/** Clients at a time; each costs some 5 KB, and at most kMaxTcpOutput + 64 KiB more. */
+/** Connections at a time; each costs some 5 KB, and at most kMaxTcpOutput + 64 KiB more. */
 inline constexpr std::size_t kMaxTcpClients = 512;
+/** One part in so many of them is what one client may have, so that it cannot drive out all others.
+ *  Source: RFC 7766 §6.2.2. */
+inline constexpr std::size_t kTcpClientShare = 4;
 /** Without an answered query or a finished answer, however slowly octets trickle.
  *  Source: RFC 7766 §6.2.3. */
 inline constexpr std::chrono::seconds kTcpIdleLimit{10};
 
-/** Owns the listener and the connections. At the limit, the client that has been quiet for longest
- *  gives way to a new one. */
+/** Owns the listener and the connections. At the limit, the connection that has been quiet for
+ *  longest gives way to a new one; at the limit of one client (an IPv4 address or an IPv6 /64),
+ * that client's own. */
 class TcpService final : public TcpConnection::Handler {
 public:
     TcpService(EventLoop& loop, TimerFactory& timers, UniqueFd listener, std::size_t clientLimit,
@@ -44,13 +49,15 @@ public:
 private:
     struct Client {
         std::unique_ptr<TcpConnection> connection;
+        IpAddress address; ///< what it shares its limit with
         TimerFactory::TimePoint lastProgress;
     };
     using Clients = std::list<Client>;
 
     void acceptSome();
     void endIdle();
-    void endOldest();
+    void makeRoomFor(const IpAddress& address);
+    void evict(const Client& client);
 
     EventLoop& loop_;
     TimerFactory& timers_;

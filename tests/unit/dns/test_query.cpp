@@ -84,6 +84,8 @@ TEST_CASE("query: one question, uncompressed, with a legal name", "[dns][query]"
     CHECK(parse(good) == QueryState::Good);
     CHECK(parse(with(good, 5, 0)) == QueryState::BadHeader);
     CHECK(parse(with(good, 5, 2)) == QueryState::BadHeader);
+    CHECK(parse(with(with(good, 5, 0), 2, 0x30)) == QueryState::UnknownForm);
+    CHECK(parse(with(with(good, 5, 2), 2, 0x78)) == QueryState::UnknownForm);
     CHECK(parse(with(good, 12, 0xc0)) == QueryState::BadHeader);
     CHECK(parse(with(good, 12, 64)) == QueryState::BadHeader);
     CHECK(parse(with(good, 7, 1)) == QueryState::BadRecords);
@@ -100,6 +102,24 @@ TEST_CASE("query: one question, uncompressed, with a legal name", "[dns][query]"
     CHECK(parse(makeQuery(many, 1)) == QueryState::Good);
     CHECK(parse(makeQuery(many + "a.", 1)) == QueryState::BadHeader);
     CHECK(parse(makeQuery("", 1)) == QueryState::Good);
+}
+
+TEST_CASE("query: only IXFR may bring a record in the authority section", "[dns][query]") {
+    const auto ask = [](std::uint16_t type, std::uint8_t records) {
+        Octets query = with(makeQuery("www.mmsd.", type), 9, records);
+        const Octets soa{0xc0, 12, 0, 6, 0, 1, 0, 0, 0, 0, 0, 1, 0};
+        for (std::uint8_t i = 0; i < records; ++i)
+            query.insert(query.end() - kOptSize, soa.begin(), soa.end());
+        Query parsed;
+        const QueryState state = parse(query, parsed);
+        CHECK(parsed.hasEdns == (state == QueryState::Good));
+        return state;
+    };
+    CHECK(ask(kTypeIxfr, 0) == QueryState::Good);
+    CHECK(ask(kTypeIxfr, 1) == QueryState::Good);
+    CHECK(ask(kTypeIxfr, 2) == QueryState::BadRecords);
+    CHECK(ask(kTypeAxfr, 1) == QueryState::BadRecords);
+    CHECK(ask(kTypeSoa, 1) == QueryState::BadRecords);
 }
 
 TEST_CASE("query: OPT once, at the root, with whole options", "[dns][query]") {

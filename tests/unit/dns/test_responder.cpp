@@ -157,6 +157,13 @@ TEST_CASE("responder: refuses what it does not serve", "[dns][responder]") {
     const ParsedReply notify = server.ask("web.mmsd.", kTypeA, {.flags = 0x2000, .hasEdns = false});
     CHECK(notify.rcode == code(Rcode::NotImp));
     CHECK((notify.flags & kFlagsOpcode) == 0x2000);
+    // Another opcode's messages need not have a question: stateful operations, RFC 8490 §5.4.
+    const ParsedReply stateful =
+        parseReply(respond(server.responder, {1, 2, 0x30, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0}));
+    CHECK(stateful.rcode == code(Rcode::NotImp));
+    CHECK((stateful.flags & kFlagsOpcode) == 0x3000);
+    CHECK(stateful.size == kHeaderSize);
+    CHECK(server.counters.of(Transport::Udp).malformed == 0);
 }
 
 TEST_CASE("responder: ANY gets one RRset", "[dns][responder]") {

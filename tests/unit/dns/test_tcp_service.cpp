@@ -37,8 +37,12 @@ struct TcpServer : Server {
         service->start();
     }
 
-    [[nodiscard]] UniqueFd connect() {
+    /** @param from 127.0.0.0/8: another client each */
+    [[nodiscard]] UniqueFd connect(const char* from = "127.0.0.1") {
         UniqueFd client{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        sockaddr_storage own;
+        const socklen_t length = InetEndpoint{ip(from), 0}.toSockaddr(own);
+        REQUIRE(::bind(client.get(), reinterpret_cast<const sockaddr*>(&own), length) == 0);
         REQUIRE(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address),
                           sizeof(sockaddr_in)) == 0);
         const timeval limit{5, 0};
@@ -189,17 +193,39 @@ TEST_CASE("tcp: who does not read is not read from, and cut in the end", "[dns][
 
 TEST_CASE("tcp: at the limit the longest quiet client gives way", "[dns][tcp]") {
     TcpServer server{2};
-    const UniqueFd first = server.connect();
-    const UniqueFd second = server.connect();
+    const UniqueFd first = server.connect("127.0.0.1");
+    const UniqueFd second = server.connect("127.0.0.2");
     server.timers.advance(std::chrono::seconds{1});
     send(first, framed(makeQuery("web.mmsd.", kTypeSoa)));
     server.turn();
     CHECK_FALSE(receive(first).empty());
-    const UniqueFd third = server.connect();
+    const UniqueFd third = server.connect("127.0.0.3");
     CHECK(server.service->clientCount() == 2);
     CHECK(isClosed(second));
     CHECK_FALSE(isClosed(first));
     CHECK(server.counters.tcpEvicted == 1);
+}
+
+TEST_CASE("tcp: one client cannot drive out the others", "[dns][tcp]") {
+    TcpServer server{16};
+    const UniqueFd quiet = server.connect("127.0.0.1");
+    std::vector<UniqueFd> greedy;
+    for (int i = 0; i < 40; ++i)
+        greedy.push_back(server.connect("127.0.0.2"));
+    CHECK(server.service->clientCount() == 1 + 16 / kTcpClientShare);
+    CHECK_FALSE(isClosed(quiet));
+    // Its own longest quiet ones gave way, so it is served all the same.
+    CHECK(isClosed(greedy.front()));
+    send(greedy.back(), framed(makeQuery("web.mmsd.", kTypeSoa)));
+    server.turn();
+    CHECK_FALSE(receive(greedy.back()).empty());
+    CHECK(server.counters.tcpEvicted == 40 - 16 / kTcpClientShare);
+    // Many clients together still find room at the expense of the quietest.
+    std::vector<UniqueFd> others;
+    for (int i = 3; i < 15; ++i)
+        others.push_back(server.connect(("127.0.0." + std::to_string(i)).c_str()));
+    CHECK(server.service->clientCount() == 16);
+    CHECK(isClosed(quiet));
 }
 
 TEST_CASE("tcp: finishing answers what has arrived", "[dns][tcp]") {

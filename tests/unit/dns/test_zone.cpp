@@ -150,6 +150,40 @@ TEST_CASE("zone: answers that no message can hold are cut, and told", "[dns][zon
     CHECK(server.zone.refusals().size() == 3); // one for each of its names
 }
 
+TEST_CASE("zone: names and addresses agree in both directions, also where nothing serves",
+          "[dns][zone]") {
+    Server server{options()};
+    protocol::App sick = app("/sick", {port()}, {instance("s1", "10.0.0.1", {31000})});
+    sick.instances.push_back(instance("s2", "10.0.0.2", {31000}));
+    protocol::App well = app("/well", {port()}, {instance("w1", "10.0.0.2", {31001})});
+    const auto forward = [&](const std::string& target) { return server.answers(target, kTypeA); };
+    const auto targetsOf = [&](const std::string& reverse) {
+        std::vector<std::string> targets;
+        for (const std::string& record : server.answers(reverse, kTypePtr))
+            targets.push_back(record.substr(record.rfind(' ') + 1));
+        return targets;
+    };
+
+    sick.instances[0].serving = protocol::Serving::Unhealthy;
+    update(server.zone, {shared(sick), shared(well)});
+    // One serves: only that one has a name.
+    CHECK(server.ask("1.0.0.10.in-addr.arpa.", kTypePtr).rcode == 5);
+    CHECK(targetsOf("2.0.0.10.in-addr.arpa.").size() == 2);
+    CHECK(server.zone.counts().allUnhealthyApps == 0);
+
+    sick.instances[1].serving = protocol::Serving::Unhealthy;
+    update(server.zone, {shared(sick), shared(well)});
+    CHECK(server.zone.counts().allUnhealthyApps == 1);
+    CHECK(server.answers("sick.mmsd.", kTypeA).size() == 2);
+    CHECK(server.answers("sick.mmsd.", kTypeSrv).size() == 2);
+    for (const char* address : {"1", "2"}) {
+        const auto targets = targetsOf(std::string{address} + ".0.0.10.in-addr.arpa.");
+        CHECK(targets.size() == (address == std::string_view{"1"} ? 1 : 2));
+        for (const std::string& target : targets)
+            CHECK(forward(target) == std::vector{target + " A 10.0.0." + std::string{address}});
+    }
+}
+
 TEST_CASE("zone: at most 16 pointers of one address", "[dns][zone]") {
     Server server{options()};
     std::vector<AppPointer> apps;
