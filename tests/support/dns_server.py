@@ -53,7 +53,7 @@ class RunningDnsServer:
                  prefix=()):
         self.sockets = DnsSockets(address, port)
         self.executable, self.flags = executable, (f"--bind-ip={address}", *flags)
-        self.address, self.prefix = ask or address, prefix
+        self.bind, self.address, self.prefix = address, ask or address, prefix
         self.workers: list[LoneWorker] = []
         self.start()
 
