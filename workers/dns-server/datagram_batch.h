@@ -19,7 +19,7 @@ namespace mmsd::dns {
  *  one port, and most of an answer's cost is the way through the kernel. */
 class DatagramBatch {
 public:
-    static constexpr std::size_t kCapacity = 64;
+    static constexpr std::size_t kCapacity = 32;
     /** Octets of a query: with every option in use a few hundred; larger ones are nobody's. */
     static constexpr std::size_t kMaxQuery = 1'500;
 

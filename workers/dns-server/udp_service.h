@@ -6,6 +6,7 @@
 #include "common/unique_fd.h"
 #include "workers/dns-server/datagram_batch.h"
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 
@@ -28,14 +29,21 @@ public:
     void finish();
 
 private:
-    /** @param limit queries, about */
-    void answer(std::size_t limit);
+    using Clock = std::chrono::steady_clock;
+
+    void onReadable();
+    /** @param limit queries, about
+     *  @param end of looking again where nothing is left */
+    void answer(std::size_t limit, Clock::time_point end);
+    /** @return what has arrived in the meantime */
+    std::size_t lookAgain(Clock::time_point end) noexcept;
     void prefetch(std::size_t count) noexcept;
 
     UniqueFd socket_;
     Responder& responder_;
     DnsCounters& counters_;
     std::unique_ptr<DatagramBatch> batch_;
+    Clock::time_point lastTurn_{}; ///< when it ended
     IoEvent event_;
 };
 
