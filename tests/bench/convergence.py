@@ -167,10 +167,10 @@ class Bench:
         return is_well
 
 
-def print_memory(mmsd: mmsd_harness.Mmsd) -> None:
-    """Resident memory of each process, now and at most."""
+def print_memory(mmsd: mmsd_harness.Mmsd, *further: str) -> None:
+    """Resident memory of each process, and of @further ones by name, now and at most."""
     print("\nMiB resident           now     peak")
-    for name, pid in mmsd.pids().items():
+    for name, pid in [*mmsd.pids().items(), *((name, mmsd.pid(name)) for name in further)]:
         with open(f"/proc/{pid}/status", encoding="ascii") as lines:
             values = dict(line.split(":", 1) for line in lines)
         now, peak = (int(values[key].split()[0]) / 1024 for key in ("VmRSS", "VmHWM"))

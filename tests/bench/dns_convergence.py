@@ -143,7 +143,7 @@ def main() -> int:
             app = number * 7 % options.apps
             bench.round(f"/load/team-{app % 100:02d}/service-{app:05d}", options.tasks, number)
         is_well = bench.report(options.limit_ms)
-        print_memory(mmsd)
+        print_memory(mmsd, "dns-server")
         asker.close()
     finally:
         mmsd.close(keeps_folder=False)

@@ -70,6 +70,13 @@ def change_latency(server, apps, first_generation):
     return taken
 
 
+def memory_mib(pid, key):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1]) / 1024
+    raise KeyError(key)
+
+
 class Blaster:
     def __init__(self, build, server, queries, rate, seconds):
         self.process = subprocess.Popen(
@@ -106,6 +113,8 @@ def main():
         print(f"{count} apps x {INSTANCES}, {rate} queries/s: whole zone anew in "
               f"{built * 1e3:.0f} ms (worker says {int.from_bytes(applied[1:9], 'little') / 1e3:.0f}"
               f" ms), longest slice {slice_ms:.2f} ms")
+        now, peak = (memory_mib(server.worker.pid, key) for key in ("VmRSS", "VmHWM"))
+        print(f"memory: {now:.1f} MiB, at most {peak:.1f} MiB")
         print(f"longest answer: idle {idle['longest_ms']} ms ({idle['late']} over 10 ms), during "
               f"the build {loaded['longest_ms']} ms ({loaded['late']} over 10 ms), "
               f"lost {loaded['lost']}")

@@ -29,9 +29,12 @@ AHEAD = ("setsid", "bash", "-c", 'echo -20 2>/dev/null >/proc/self/autogroup; ex
          "bash", "taskset", "-c")
 SERVER, CLIENT = (*AHEAD, "0"), (*AHEAD, "1")
 QUERIES = ("a", "srv", "mix")
+# Client sockets x queries in flight on each. With one socket answers to one client can share a
+# send; with one query in flight per socket none can, as with resolvers that change their port.
+LOADS = ("1x128", "8x1", "64x1", "1000x1")
 
 NSD_CONF = """server:
-    ip-address: 127.0.0.1@{port}
+    ip-address: {bind}@{port}
     server-count: 1
     username: ""
     chroot: ""
@@ -53,7 +56,7 @@ zone:
 
 KNOT_CONF = """server:
     rundir: {folder}/knot
-    listen: 127.0.0.1@{port}
+    listen: {bind}@{port}
     udp-workers: 1
     tcp-workers: 1
     background-workers: 1
@@ -71,9 +74,16 @@ zone:
 
 
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody has, for UDP and for TCP."""
+    while True:
+        with (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+              socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp):
+            udp.bind(("127.0.0.1", 0))
+            try:
+                tcp.bind(udp.getsockname())
+            except OSError:
+                continue
+            return udp.getsockname()[1]
 
 
 def query_until_answered(port, deadline=20.0):
@@ -152,7 +162,7 @@ class Server:
             self.process.wait()
 
 
-def start_servers(wanted, folder, worker):
+def start_servers(wanted, folder, worker, bind="127.0.0.1"):
     servers = []
     if "mmsd" in wanted:
         program = folder / "mmsd-dns-server"
@@ -160,26 +170,26 @@ def start_servers(wanted, folder, worker):
         port = free_port()
         servers.append(Server("mmsd", [
             "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-            program, "--foreground", f"--snapshot={folder}/snapshot.bin", "--bind-ip=127.0.0.1",
+            program, "--foreground", f"--snapshot={folder}/snapshot.bin", f"--bind-ip={bind}",
             f"--dns-port={port}"], port))
     if "nsd" in wanted and shutil.which("nsd", path="/usr/sbin:/usr/bin"):
         port = free_port()
-        (folder / "nsd.conf").write_text(NSD_CONF.format(port=port, folder=folder))
+        (folder / "nsd.conf").write_text(NSD_CONF.format(bind=bind, port=port, folder=folder))
         servers.append(Server("nsd", ["/usr/sbin/nsd", "-d", "-c", folder / "nsd.conf"], port))
     if "knot" in wanted and shutil.which("knotd", path="/usr/sbin:/usr/bin"):
         port = free_port()
-        (folder / "knot").mkdir()
-        (folder / "knot.conf").write_text(KNOT_CONF.format(port=port, folder=folder))
+        (folder / "knot").mkdir(exist_ok=True)
+        (folder / "knot.conf").write_text(KNOT_CONF.format(bind=bind, port=port, folder=folder))
         servers.append(Server("knot", ["/usr/sbin/knotd", "-c", folder / "knot.conf"], port))
     return servers
 
 
-def measure(server, blaster, queries, arguments):
+def measure(server, blaster, queries, load, seconds):
+    sockets, window = load.split("x")
     before = server.cpu_seconds()
     output = subprocess.run(
         [*CLIENT, blaster, "--port", str(server.port), "--queries", queries,
-         "--seconds", str(arguments.seconds), "--sockets", str(arguments.sockets),
-         "--window", str(arguments.window)],
+         "--seconds", str(seconds), "--sockets", sockets, "--window", window],
         check=True, capture_output=True, text=True).stdout
     cpu = server.cpu_seconds() - before
     result = json.loads(output)
@@ -212,8 +222,11 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0, help="of one measurement")
     parser.add_argument("--apps", type=int, default=1000)
     parser.add_argument("--instances", type=int, default=5)
-    parser.add_argument("--sockets", type=int, default=1, help="client addresses")
-    parser.add_argument("--window", type=int, default=128, help="queries in flight per socket")
+    parser.add_argument("--loads", default=",".join(LOADS),
+                        help="SOCKETSxWINDOW,…: client ports, and queries in flight on each")
+    parser.add_argument("--bind", default="127.0.0.1,0.0.0.0",
+                        help="addresses to bind to, one after the other; 0.0.0.0 costs more, as "
+                        "answers have to leave from the address that was asked")
     parser.add_argument("--dnsperf", action="store_true", help="CPU per query by dnsperf, too")
     arguments = parser.parse_args()
     bench = arguments.build / "tests/bench/dns"
@@ -222,28 +235,31 @@ def main():
         folder.chmod(0o755)
         subprocess.run([bench / "make_zone_data", str(arguments.apps), str(arguments.instances),
                         folder], check=True)
-        servers = start_servers(arguments.servers.split(","), folder,
-                                arguments.build / "workers/dns-server/mmsd-dns-server")
-        try:
-            compare(servers, bench / "dns_blaster", folder, arguments)
-        finally:
-            for server in servers:
-                server.stop()
+        for bind in arguments.bind.split(","):
+            servers = start_servers(arguments.servers.split(","), folder,
+                                    arguments.build / "workers/dns-server/mmsd-dns-server", bind)
+            try:
+                print(f"{arguments.apps} apps x {arguments.instances}, bound to {bind}, "
+                      f"{arguments.rounds} rounds x {arguments.seconds} s, load "
+                      f"{os.getloadavg()[0]:.1f}")
+                print("memory (PSS): " + ", ".join(f"{s.name} {s.rss_mb():.1f} MB"
+                                                   for s in servers))
+                for load in arguments.loads.split(","):
+                    compare(servers, bench / "dns_blaster", folder, load, arguments)
+            finally:
+                for server in servers:
+                    server.stop()
 
 
-def compare(servers, blaster, folder, arguments):
-    print(f"{arguments.apps} apps x {arguments.instances}, {arguments.sockets} client sockets x "
-          f"{arguments.window} in flight, {arguments.rounds} rounds x {arguments.seconds} s, load "
-          f"{os.getloadavg()[0]:.1f}")
-    print("memory (PSS): " + ", ".join(f"{s.name} {s.rss_mb():.1f} MB" for s in servers))
+def compare(servers, blaster, folder, load, arguments):
     for kind in arguments.queries.split(","):
         queries = folder / f"{kind}.queries"
-        rounds = [{s.name: measure(s, blaster, queries, arguments) for s in servers}
+        rounds = [{s.name: measure(s, blaster, queries, load, arguments.seconds) for s in servers}
                   for _ in range(arguments.rounds)]
         for server in servers:
             def median(key, name=server.name):
                 return statistics.median(r[name][key] for r in rounds)
-            print(f"{kind:4} {server.name:5} {median('qps') / 1e3:7.1f} k/s  "
+            print(f"{load:7} {kind:4} {server.name:5} {median('qps') / 1e3:7.1f} k/s  "
                   f"(best {max(r[server.name]['qps'] for r in rounds) / 1e3:6.1f})  "
                   f"{median('cpu_us'):5.2f} us CPU/query  core {median('busy') * 100:3.0f} %  "
                   f"{median('octets'):4.0f} octets/reply  "
@@ -254,10 +270,10 @@ def compare(servers, blaster, folder, arguments):
                                     for r in rounds)
             cpu = statistics.median(min(r[o]["cpu_us"] for o in others) / r["mmsd"]["cpu_us"]
                                     for r in rounds)
-            print(f"{kind:4} ratio to the better one: {qps:.2f} in queries/s, "
+            print(f"{load:7} {kind:4} ratio to the better one: {qps:.2f} in queries/s, "
                   f"{cpu:.2f} in queries/CPU second")
         if arguments.dnsperf:
-            print(f"{kind:4} dnsperf: " + ", ".join(
+            print(f"{load:7} {kind:4} dnsperf: " + ", ".join(
                 f"{s.name} {statistics.median(dnsperf(s, queries, arguments) for _ in range(3)):.2f}"
                 for s in servers) + " us CPU/query")
         sys.stdout.flush()
