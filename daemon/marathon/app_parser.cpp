@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "daemon/marathon/network_parser.h"
 #include "daemon/marathon/task_parser.h"
+#include "daemon/marathon/timing_fields.h"
 #include "protocol/limits.h"
 
 #include <algorithm>
@@ -31,19 +32,8 @@ constexpr std::array<CheckName, 7> kCheckNames{{
     {"COMMAND", CheckProtocol::Command},
 }};
 
-/** Longest duration of a check on the wire, about 46 days: 32 bits of milliseconds. */
-constexpr std::chrono::seconds kMaxOnWire{4'000'000};
 /** Octets of a check's path that is unusable anyway. */
 constexpr std::size_t kShownPath = 200;
-/** Longest grace period, 63 years: a sum with any time point stays in range. */
-constexpr std::chrono::seconds kMaxGrace{2'000'000'000};
-
-std::chrono::milliseconds readSeconds(const JsonFields& fields, std::string_view name,
-                                      std::chrono::milliseconds byDefault,
-                                      std::chrono::seconds most) {
-    const auto seconds = fields.integer(name, 0);
-    return seconds ? std::chrono::seconds{std::min(*seconds, most.count())} : byDefault;
-}
 
 /** Attaches a check to its port index, where that exists. */
 void attachCheck(const JsonFields& fields, HealthCheck check, bool isKnown, MarathonApp& app) {
@@ -86,41 +76,12 @@ std::size_t parseChecks(const JsonFields& fields, MarathonApp& app, ProblemList&
         if (!isKnown)
             each.complain("protocol", "unknown word");
         check.path = readCheckPath(each);
-        const auto grace = readSeconds(each, "gracePeriodSeconds", check.gracePeriod, kMaxGrace);
-        app.gracePeriod = std::max(app.gracePeriod, grace);
-        check.gracePeriod = std::min<std::chrono::milliseconds>(grace, kMaxOnWire);
-        check.interval = readSeconds(each, "intervalSeconds", check.interval, kMaxOnWire);
-        check.timeout = readSeconds(each, "timeoutSeconds", check.timeout, kMaxOnWire);
-        if (const auto failures = each.integer("maxConsecutiveFailures", 0))
-            check.maxConsecutiveFailures =
-                static_cast<std::uint32_t>(std::min<std::int64_t>(*failures, 1'000'000));
+        app.gracePeriod = std::max(app.gracePeriod, parseCheckTiming(each, check));
         if (const auto port = each.port("port"); port && *port != 0)
             check.port = port;
         attachCheck(each, std::move(check), isKnown, app);
     }
     return count;
-}
-
-/** CONTRACT section 2: at most 60 s. */
-std::chrono::milliseconds parseUnreachableHold(const JsonFields& app, ProblemList& problems) {
-    constexpr std::chrono::seconds kMost{60};
-    const JsonValue strategy = app["unreachableStrategy"];
-    if (!strategy.isObject()) // missing before 1.4, or the word "disabled"
-        return kMost;
-    const JsonFields fields{strategy, "unreachableStrategy", problems};
-    return readSeconds(fields, "inactiveAfterSeconds", kMost, kMost);
-}
-
-std::string requireId(JsonValue root) {
-    if (!root.isObject())
-        throw UnusableApp{"", "an app is no object"};
-    const auto text = root["id"].string();
-    if (!text)
-        throw UnusableApp{"", "an app has no id"};
-    auto id = normalizeAppId(*text);
-    if (!id)
-        throw UnusableApp{std::string{*text}, "the app's id is no path, or too long"};
-    return *std::move(id);
 }
 
 } // namespace
@@ -141,11 +102,23 @@ std::optional<std::string> normalizeAppId(std::string_view id) {
     return path;
 }
 
+std::string requireAppId(JsonValue root) {
+    if (!root.isObject())
+        throw UnusableApp{"", "an app is no object"};
+    const auto text = root["id"].string();
+    if (!text)
+        throw UnusableApp{"", "an app has no id"};
+    auto id = normalizeAppId(*text);
+    if (!id)
+        throw UnusableApp{std::string{*text}, "the app's id is no path, or too long"};
+    return *std::move(id);
+}
+
 MarathonApp parseApp(std::string_view json) {
     const JsonDocument document = JsonDocument::parse(json);
     ProblemList problems;
     MarathonApp app;
-    app.id = requireId(document.root());
+    app.id = requireAppId(document.root());
     const JsonFields fields{document.root(), "", problems};
     app.version = fields.name("version", protocol::kMaxAppVersion);
 
@@ -162,7 +135,7 @@ MarathonApp parseApp(std::string_view json) {
     app.rules = std::move(plan.rules);
 
     const std::size_t checkCount = parseChecks(fields, app, problems);
-    app.unreachableHold = parseUnreachableHold(fields, problems);
+    app.unreachableHold = parseUnreachableHold(fields["unreachableStrategy"], problems);
     if (networkMode(network) == NetworkMode::Unknown)
         problems.add("unknown network mode: none of its tasks can be reached");
     else

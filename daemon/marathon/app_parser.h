@@ -2,6 +2,7 @@
 // Apps from JSON, of every Marathon generation. Pure.
 #pragma once
 
+#include "daemon/marathon/json.h"
 #include "daemon/marathon/marathon_app.h"
 
 #include <optional>
@@ -27,6 +28,9 @@ private:
  *  no path that can safely be part of names: empty segments, "." and "..", blanks, control
  *  characters, more than kMaxAppId octets. */
 [[nodiscard]] std::optional<std::string> normalizeAppId(std::string_view id);
+
+/** The id of an app or a pod. @throws UnusableApp if there is no usable one */
+[[nodiscard]] std::string requireAppId(JsonValue root);
 
 /** Parses one app with its tasks. Missing = null = empty; a wrong type costs that field, port or
  *  task and is told in MarathonApp::problems.

@@ -202,8 +202,10 @@ void AppScanner::endValue() noexcept {
 
 AppScanner::Role AppScanner::roleOfChild(bool isObject) {
     if (depth_ == 0) {
-        if (!isObject && shape_ != Shape::Any)
+        if (!isObject && shape_ != Shape::Any && shape_ != Shape::Array)
             fail("the answer is no object");
+        if (isObject && shape_ == Shape::Array)
+            fail("the answer is no array");
         isObject_ = isObject;
         return isObject ? Role::Group : Role::AppList;
     }
@@ -231,7 +233,8 @@ void AppScanner::open(bool isObject) {
         fail("nested too deeply");
     const Role role = roleOfChild(isObject);
     if (role == Role::AppList || role == Role::App || role == Role::GroupList) {
-        if (shape_ != Shape::Any && depth_ == 1 && hasFoundApps_)
+        const bool isOne = shape_ == Shape::List || shape_ == Shape::Single;
+        if (isOne && depth_ == 1 && hasFoundApps_)
             fail("the apps stand there twice");
         hasFoundApps_ = true;
     }

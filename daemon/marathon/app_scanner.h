@@ -22,6 +22,7 @@ public:
     enum class Shape {
         List,   ///< {"apps":[…]}, from /v2/apps
         Single, ///< {"app":{…}}, from /v2/apps/ID
+        Array,  ///< […], from /v2/pods/::status
         /** List, Single, a bare array of apps, or a group tree with apps at any depth. */
         Any,
     };

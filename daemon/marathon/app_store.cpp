@@ -79,17 +79,20 @@ AppStore::FullOutcome AppStore::applyFull(FullAnswer answer, TimePoint now) {
             outcome.changed.push_back(id);
     }
     for (auto place = records_.begin(); place != records_.end();) {
+        const bool isTold = !place->second.app.isPod || answer.pods_ == FullAnswer::Pods::Told;
         const bool isGone =
-            place->second.number < answer.number_ && !answer.ids_.contains(place->first);
+            isTold && place->second.number < answer.number_ && !answer.ids_.contains(place->first);
         if (isGone)
             outcome.changed.push_back(place->first);
         place = isGone ? remove(place, answer.number_, now) : std::next(place);
     }
-    for (const std::string& id : restored_) { // those that the answer has not
-        memories_[id].goneSince = now;
-        touched_.insert(id);
+    if (answer.pods_ != FullAnswer::Pods::Unknown) {
+        for (const std::string& id : restored_) { // those that the answer has not
+            memories_[id].goneSince = now;
+            touched_.insert(id);
+        }
+        restored_.clear();
     }
-    restored_.clear();
     forgetOld(answer.number_, now);
     return outcome;
 }

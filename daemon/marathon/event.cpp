@@ -14,7 +14,7 @@ namespace mmsd::marathon {
 namespace {
 
 /** How the apps of an event are found. */
-enum class Source : std::uint8_t { None, AppId, RunSpecId, Definition, Plan, All, AllSoon };
+enum class Source : std::uint8_t { None, AppId, RunSpecId, Definition, PodUri, Plan, All, AllSoon };
 
 struct Kind {
     std::string_view type;
@@ -31,6 +31,9 @@ constexpr std::array<Kind, 33> kKinds{{
     {"instance_changed_event", Source::RunSpecId},
     {"instance_health_changed_event", Source::RunSpecId},
     {"api_post_event", Source::Definition},
+    {"pod_created_event", Source::PodUri},
+    {"pod_updated_event", Source::PodUri},
+    {"pod_deleted_event", Source::PodUri},
     {"deployment_success", Source::Plan},
     {"deployment_failed", Source::Plan},
     {"group_change_success", Source::AllSoon},
@@ -52,13 +55,10 @@ constexpr std::array<Kind, 33> kKinds{{
     {"event_stream_detached", Source::None},
     {"subscribe_event", Source::None},
     {"unsubscribe_event", Source::None},
-    {"pod_created_event", Source::None},
-    {"pod_updated_event", Source::None},
-    {"pod_deleted_event", Source::None},
     {"mesos_framework_message_event", Source::None},
     {"terminated_unreachable_instance", Source::None},
 }};
-constexpr std::size_t kWantedCount = 13;
+constexpr std::size_t kWantedCount = 16;
 
 constexpr std::array<std::string_view, kWantedCount> kWanted = [] {
     std::array<std::string_view, kWantedCount> names{};
@@ -74,12 +74,29 @@ void addApp(JsonValue id, Event& event) {
         event.appIds.push_back(*std::move(path));
 }
 
-/** Steps are objects with actions, or lists of actions (before 1.0); pods have no `app`. */
+/** "/v2/pods/ID", behind whatever prefix; the creation of a pod has no id there. */
+void addPod(JsonValue uri, Event& event) {
+    constexpr std::string_view kPods = "/v2/pods/";
+    const std::string_view text = uri.string().value_or("");
+    const std::size_t place = text.find(kPods);
+    std::string_view id = place == std::string_view::npos ? "" : text.substr(place + kPods.size());
+    id = id.substr(0, id.find_first_of("?%:")); // a query, an escape, "::status"
+    id.remove_prefix(std::min(id.find_first_not_of('/'), id.size()));
+    const auto path = normalizeAppId(id);
+    if (path)
+        event.appIds.push_back(*path);
+    else
+        event.effect = EventEffect::EverythingSoon;
+}
+
+/** Steps are objects with actions, or lists of actions (before 1.0). */
 void addPlan(JsonValue plan, Event& event) {
     for (const JsonValue step : plan["steps"].elements()) {
         const auto actions = step.isArray() ? step.elements() : step["actions"].elements();
-        for (const JsonValue action : actions)
+        for (const JsonValue action : actions) {
             addApp(action["app"], event);
+            addApp(action["pod"], event);
+        }
     }
 }
 
@@ -101,6 +118,9 @@ Event readEvent(JsonValue json) {
         break;
     case Source::Definition:
         addApp(json["appDefinition"]["id"], event);
+        break;
+    case Source::PodUri:
+        addPod(json["uri"], event);
         break;
     case Source::Plan:
         addPlan(json["plan"], event);

@@ -13,7 +13,7 @@ namespace mmsd::marathon {
 /** What an event means for what is known. Events are hints: the truth is fetched. */
 enum class EventEffect : std::uint8_t {
     None,
-    Apps,           ///< the named apps may have changed
+    Apps,           ///< the named apps (or pods) may have changed
     Everything,     ///< any app may have changed
     EverythingSoon, ///< the same, but other events will name most of them: no hurry
 };

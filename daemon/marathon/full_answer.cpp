@@ -3,6 +3,7 @@
 #include "daemon/marathon/full_answer.h"
 
 #include "daemon/marathon/app_parser.h"
+#include "daemon/marathon/pod_parser.h"
 #include "protocol/checksum.h"
 #include "protocol/limits.h"
 
@@ -11,6 +12,16 @@
 namespace mmsd::marathon {
 
 void FullAnswer::add(std::string_view json) {
+    take(json, &parseApp, "the id stands there twice");
+}
+
+void FullAnswer::addPod(std::string_view json) {
+    take(json, &parsePod, "an app, or another pod, has the same id");
+}
+
+/** @param taken why an app is refused whose id has been there */
+void FullAnswer::take(std::string_view json, MarathonApp (*parse)(std::string_view),
+                      const char* taken) {
     protocol::Checksum sum;
     sum.update(std::as_bytes(std::span{json}));
     const std::uint64_t checksum = sum.value();
@@ -20,10 +31,10 @@ void FullAnswer::add(std::string_view json) {
         return;
     }
     try {
-        MarathonApp app = parseApp(json);
+        MarathonApp app = parse(json);
         const MarathonApp* const known = store_.find(app.id);
         if (!ids_.insert(app.id).second)
-            refuse(app.id, "the id stands there twice");
+            refuse(app.id, taken);
         else if (known != nullptr && *known == app)
             unchanged_.push_back({app.id, checksum, store_.numberOf(app.id)});
         else

@@ -31,11 +31,12 @@ public:
         /** Last call. */
         virtual void onStreamClosed(const StreamEnd& end) = 0;
     };
+    enum class Resource : std::uint8_t { Apps, App, Pods, Pod };
     /** How a fetch ended. */
     struct Answer {
         enum class Kind : std::uint8_t {
             Complete, ///< 200, JSON, and the transfer is complete
-            NotFound, ///< Marathon's own 404
+            NotFound, ///< Marathon's own 404: no such app or pod, or no pods at all
             Failed,
         };
         Kind kind = Kind::Failed;
@@ -51,10 +52,28 @@ public:
     virtual void openStream(StreamHandler& handler) = 0;
     /** Closes it without a last call. */
     virtual void closeStream() = 0;
-    /** Fetches one app, or all with "". @param onChunk gets the body of a 200 with JSON only */
-    virtual void fetch(const std::string& appId, OnChunk onChunk, OnAnswer onAnswer) = 0;
+    /** Fetches one app or pod, or all of them.
+     *  @param id of the one; else ""
+     *  @param onChunk gets the body of a 200 with JSON only */
+    virtual void fetch(Resource resource, const std::string& id, OnChunk onChunk,
+                       OnAnswer onAnswer) = 0;
     virtual void useNextMaster() = 0;
     [[nodiscard]] virtual std::size_t masterCount() const = 0;
 };
+
+/** A label value. */
+[[nodiscard]] constexpr const char* toString(MarathonApi::Resource resource) noexcept {
+    switch (resource) {
+    case MarathonApi::Resource::Apps:
+        return "apps";
+    case MarathonApi::Resource::App:
+        return "app";
+    case MarathonApi::Resource::Pods:
+        return "pods";
+    case MarathonApi::Resource::Pod:
+        return "pod";
+    }
+    return "?";
+}
 
 } // namespace mmsd::marathon

@@ -41,8 +41,10 @@ struct MarathonTask {
     bool operator==(const MarathonTask&) const = default;
 };
 
+/** An app, or a pod: that is one without service ports. */
 struct MarathonApp {
     std::string id; ///< with leading "/"
+    bool isPod = false;
     std::string version;
     protocol::Labels labels;
     std::vector<protocol::Port> ports; ///< one per port index

@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 constexpr std::size_t kMaxAnswer = 512u << 20;
 constexpr milliseconds kFullTimeout{120'000};
 constexpr milliseconds kAppTimeout{30'000};
+/** To the head of the answer: apps that are there already wait for it. */
+constexpr milliseconds kPodsTimeout{10'000};
 
 /** The filter is honoured since 1.3.7; `plan-format` by 1.5 to 1.7. Others ignore them. */
 std::string eventsPath() {
@@ -26,6 +28,20 @@ std::string eventsPath() {
     for (const std::string_view type : wantedEventTypes())
         path.append("&event_type=").append(type);
     return path;
+}
+
+std::string pathOf(MarathonApi::Resource resource, const std::string& id) {
+    switch (resource) {
+    case MarathonApi::Resource::App:
+        return "/v2/apps" + encodeAppPath(id);
+    case MarathonApi::Resource::Pods:
+        return "/v2/pods/::status";
+    case MarathonApi::Resource::Pod:
+        return "/v2/pods" + encodeAppPath(id) + "::status";
+    case MarathonApi::Resource::Apps:
+        break;
+    }
+    return "/v2/apps?embed=apps.tasks";
 }
 
 std::string statusText(const HttpHead& head) {
@@ -60,7 +76,7 @@ bool namesLeader(const std::string& body, const Origin& origin) {
 } // namespace
 
 struct MarathonClient::Fetch {
-    bool isApp;
+    Resource resource;
     OnChunk onChunk;
     OnAnswer onAnswer;
     std::unique_ptr<HttpRequest> request;
@@ -126,18 +142,22 @@ HttpRequestSpec MarathonClient::specFor(const Url& url, const char* accept, bool
 
 // ---- fetches
 
-void MarathonClient::fetch(const std::string& appId, OnChunk onChunk, OnAnswer onAnswer) {
+void MarathonClient::fetch(Resource resource, const std::string& name, OnChunk onChunk,
+                           OnAnswer onAnswer) {
     const std::uint64_t id = ++lastId_;
     auto& fetch = fetches_[id];
     fetch = std::make_unique<Fetch>(
-        Fetch{!appId.empty(), std::move(onChunk), std::move(onAnswer), nullptr, nullptr});
+        Fetch{resource, std::move(onChunk), std::move(onAnswer), nullptr, nullptr});
 
     Url url = masters_.current();
-    url.path += appId.empty() ? "/v2/apps?embed=apps.tasks" : "/v2/apps" + encodeAppPath(appId);
+    url.path += pathOf(resource, name);
     HttpRequestSpec spec = specFor(url, "application/json", true);
     spec.acceptsGzip = true;
     spec.responseLimit = kMaxAnswer;
-    spec.totalTimeout = appId.empty() ? kFullTimeout : kAppTimeout;
+    const bool isFull = resource == Resource::Apps || resource == Resource::Pods;
+    spec.totalTimeout = isFull ? kFullTimeout : kAppTimeout;
+    if (resource == Resource::Pods)
+        spec.firstByteTimeout = kPodsTimeout;
     spec.stallTimeout = stallTimeout_;
     bool hasFailed = false;
     if (resolve(url.origin, spec.resolve, hasFailed)) {
@@ -159,7 +179,7 @@ void MarathonClient::onFetchProgress(std::uint64_t id, const HttpProgress& progr
         const bool isJson = progress.head->isOfType("application/json");
         if (isJson && progress.head->status == 200)
             fetch.answer.kind = Answer::Kind::Complete;
-        else if (isJson && progress.head->status == 404 && fetch.isApp)
+        else if (isJson && progress.head->status == 404 && fetch.resource != Resource::Apps)
             fetch.answer.kind = Answer::Kind::NotFound;
         else
             fetch.answer = {Answer::Kind::Failed, statusText(*progress.head),

@@ -30,7 +30,8 @@ public:
 
     void openStream(StreamHandler& handler) override;
     void closeStream() override;
-    void fetch(const std::string& appId, OnChunk onChunk, OnAnswer onAnswer) override;
+    void fetch(Resource resource, const std::string& id, OnChunk onChunk,
+               OnAnswer onAnswer) override;
     void useNextMaster() override { masters_.advance(); }
     [[nodiscard]] std::size_t masterCount() const override { return masters_.size(); }
 

@@ -44,11 +44,7 @@ std::optional<TaskState> parseState(const JsonFields& task) {
     // Marathon < 0.15.4 and 1.0 to 1.1.1 have no `state`.
     if (text.empty())
         return task["startedAt"].isPresent() ? TaskState::Running : TaskState::Staging;
-    const auto* const found = std::ranges::find(kStates, text, &StateName::name);
-    if (found != kStates.end())
-        return found->state;
-    task.complain("state", "unknown word");
-    return TaskState::Staging;
+    return taskStateOf(task, "state");
 }
 
 /** Healthy = all declared checks have a result and all are alive; unhealthy = one is not. */
@@ -63,15 +59,6 @@ Health parseHealth(const JsonFields& task, std::size_t checkCount) {
         alive += isAlive ? 1 : 0;
     }
     return alive >= checkCount ? Health::Healthy : Health::Unknown;
-}
-
-/** Host names, IPv4 and IPv6 addresses: what may stand in an address column of any output. */
-bool isHost(std::string_view text) noexcept {
-    constexpr std::string_view kOthers = "._:-";
-    return std::ranges::all_of(text, [&](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               kOthers.find(c) != std::string_view::npos;
-    });
 }
 
 std::vector<IpAddress> parseAddresses(const JsonFields& task) {
@@ -106,6 +93,22 @@ std::vector<std::uint16_t> parseHostPorts(const JsonFields& task) {
 
 } // namespace
 
+std::optional<TaskState> taskStateOf(const JsonFields& fields, std::string_view member) {
+    const auto* const found = std::ranges::find(kStates, fields.string(member), &StateName::name);
+    if (found != kStates.end())
+        return found->state;
+    fields.complain(member, "unknown word");
+    return TaskState::Staging;
+}
+
+bool isHostName(std::string_view text) noexcept {
+    constexpr std::string_view kOthers = "._:-";
+    return std::ranges::all_of(text, [&](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               kOthers.find(c) != std::string_view::npos;
+    });
+}
+
 std::vector<MarathonTask> parseTasks(const JsonFields& app, std::size_t checkCount,
                                      ProblemList& problems) {
     std::vector<MarathonTask> tasks;
@@ -129,7 +132,7 @@ std::vector<MarathonTask> parseTasks(const JsonFields& app, std::size_t checkCou
         task.state = *state;
         task.agentId = fields.name("slaveId", protocol::kMaxTaskId);
         task.host = fields.name("host", protocol::kMaxHostName);
-        if (!isHost(task.host)) {
+        if (!isHostName(task.host)) {
             fields.complain("host", "no host name");
             task.host.clear();
         }

@@ -12,4 +12,13 @@ namespace mmsd::marathon {
 [[nodiscard]] std::vector<MarathonTask> parseTasks(const JsonFields& app, std::size_t checkCount,
                                                    ProblemList& problems);
 
+/** The state that a member names.
+ *  @return nothing if the task has ended; staging, and a complaint, for a word not known */
+[[nodiscard]] std::optional<protocol::TaskState> taskStateOf(const JsonFields& fields,
+                                                             std::string_view member);
+
+/** Host names, IPv4 and IPv6 addresses: what may stand in an address column of any output; also
+ *  "". */
+[[nodiscard]] bool isHostName(std::string_view text) noexcept;
+
 } // namespace mmsd::marathon

@@ -4,9 +4,7 @@
 
 #include "common/backoff.h"
 #include "common/log.h"
-#include "daemon/marathon/app_parser.h"
-#include "daemon/marathon/app_scanner.h"
-#include "daemon/marathon/full_answer.h"
+#include "daemon/marathon/answer_readers.h"
 
 #include <algorithm>
 #include <utility>
@@ -26,35 +24,26 @@ constexpr milliseconds kGoodRun{10'000};
 constexpr milliseconds kEventDelay{5'000};
 /** What is asked for, as metrics name it. */
 constexpr const char* kStream = "stream";
-constexpr const char* kApps = "apps";
-constexpr const char* kApp = "app";
+/** Answers about all pods that fail in a row, until apps no longer wait for them. */
+constexpr unsigned kMaxPodsFailures = 3;
 /** Full fetches that fail beside an open stream: a master that is half dead. */
 constexpr unsigned kMaxFullFailures = 3;
 
 } // namespace
 
+using Resource = MarathonApi::Resource;
+
 struct Watcher::FullFetch {
     FetchPlan::Fetch fetch;
-    FullAnswer answer;
-    AppScanner scanner;
-    std::string error;
-
-    FullFetch(FetchPlan::Fetch f, const AppStore& store)
-        : fetch{std::move(f)}, answer{store, fetch.number}, scanner{AppScanner::Shape::List,
-                                                                    [this](std::string_view app) {
-                                                                        answer.add(app);
-                                                                    }} {}
+    FullReader reader;
 };
 
-struct Watcher::AppFetch {
+/** Of one id, which may be an app's or a pod's. */
+struct Watcher::SingleFetch {
     FetchPlan::Fetch fetch;
-    std::optional<MarathonApp> app;
-    AppScanner scanner;
-    std::string error;
-
-    explicit AppFetch(FetchPlan::Fetch f)
-        : fetch{std::move(f)}, scanner{AppScanner::Shape::Single,
-                                       [this](std::string_view json) { app = parseApp(json); }} {}
+    Resource resource;
+    bool isSecond; ///< it is not the other of the two
+    SingleReader reader;
 };
 
 Watcher::Watcher(TimerFactory& timers, MarathonApi& api, StateKeeper& keeper,
@@ -100,6 +89,7 @@ void Watcher::onStreamOpen(const std::string& where) {
     logInfo("event stream open", {{"server", where}});
     where_ = where;
     openedAt_ = timers_.now();
+    isWithoutPods_ = false; // it may be another release
     ++counters_.streamsOpened;
     ++counters_.requests[{kStream, "ok"}];
     counters_.lastStreamByte = keeper_.now().wall;
@@ -203,7 +193,7 @@ void Watcher::pump() {
         if (fetch.isFull())
             startFull(fetch);
         else
-            startApp(fetch);
+            startSingle(fetch);
     }
     counters_.dirtyApps = plan_.dirtyCount();
     const auto due = plan_.nextDue();
@@ -215,35 +205,55 @@ void Watcher::pump() {
 }
 
 void Watcher::startFull(const FetchPlan::Fetch& fetch) {
-    const auto full = std::make_shared<FullFetch>(fetch, keeper_.store());
+    const std::shared_ptr<FullFetch> full{
+        new FullFetch{.fetch = fetch, .reader = {keeper_.store(), fetch.number}}};
     api_.fetch(
-        "",
-        [full](std::string_view bytes) {
-            try {
-                full->scanner.feed(bytes);
-                return true;
-            } catch (const JsonError& error) {
-                full->error = error.what();
-                return false;
-            }
-        },
-        [this, full](const MarathonApi::Answer& answer) { onFullAnswer(*full, answer); });
+        Resource::Apps, "", [full](std::string_view bytes) { return full->reader.feedApps(bytes); },
+        [this, full](const MarathonApi::Answer& answer) { onAppsAnswer(full, answer); });
 }
 
-void Watcher::onFullAnswer(FullFetch& full, const MarathonApi::Answer& answer) {
+void Watcher::onAppsAnswer(const std::shared_ptr<FullFetch>& full,
+                           const MarathonApi::Answer& answer) {
     const bool isComplete = answer.kind == MarathonApi::Answer::Kind::Complete;
-    try {
-        if (isComplete)
-            full.scanner.finish();
-    } catch (const JsonError& error) {
-        full.error = error.what();
-    }
-    if (!isComplete || !full.error.empty()) {
-        finishBadly(full.fetch, answer, full.error);
+    if (!full->reader.finishApps(isComplete)) {
+        finishBadly(full->fetch, Resource::Apps, answer, full->reader.error());
         return;
     }
+    count(Resource::Apps, "ok");
+    if (isWithoutPods_)
+        takeFull(*full);
+    else
+        api_.fetch(
+            Resource::Pods, "",
+            [full](std::string_view bytes) { return full->reader.feedPods(bytes); },
+            [this, full](const MarathonApi::Answer& each) { onPodsAnswer(*full, each); });
+}
+
+/** Whatever becomes of the pods, the apps are taken: a Marathon that cannot tell of its pods must
+ *  not stop everything else. */
+void Watcher::onPodsAnswer(FullFetch& full, const MarathonApi::Answer& answer) {
+    using Kind = MarathonApi::Answer::Kind;
+    if (full.reader.finishPods(answer.kind == Kind::Complete)) {
+        count(Resource::Pods, "ok");
+        podsFailures_ = 0;
+    } else if (answer.kind == Kind::NotFound) {
+        count(Resource::Pods, "none");
+        isWithoutPods_ = true;
+        podsFailures_ = 0;
+    } else {
+        const bool isLasting = ++podsFailures_ >= kMaxPodsFailures;
+        countFailure(podsFailures_ == 1, "all pods", Resource::Pods, answer, full.reader.error());
+        full.reader.answer().setPods(isLasting ? FullAnswer::Pods::Unknowable
+                                               : FullAnswer::Pods::Unknown);
+        if (!isLasting)
+            plan_.wantAllSoon(full.fetch.cause, timers_.now());
+    }
+    takeFull(full);
+}
+
+void Watcher::takeFull(FullFetch& full) {
     const auto outcome =
-        keeper_.takeFull(std::move(full.answer), full.fetch.startedAt, full.fetch.cause);
+        keeper_.takeFull(std::move(full.reader.answer()), full.fetch.startedAt, full.fetch.cause);
     suspectDrift(outcome.changed);
     for (const std::string& id : outcome.conflicts)
         plan_.wantApp(id, full.fetch.cause, timers_.now());
@@ -252,47 +262,48 @@ void Watcher::onFullAnswer(FullFetch& full, const MarathonApi::Answer& answer) {
     isInStep_ = openedAt_ && full.fetch.startedAt >= *openedAt_;
     if (openedAt_)
         report(SourceState::Connected, where_);
-    finish(full.fetch, "ok");
+    finish(full.fetch);
     listener_.onSynchronized();
 }
 
-void Watcher::startApp(const FetchPlan::Fetch& fetch) {
-    const auto app = std::make_shared<AppFetch>(fetch);
-    api_.fetch(
-        fetch.appId,
-        [app](std::string_view bytes) {
-            try {
-                app->scanner.feed(bytes);
-                return true;
-            } catch (const std::runtime_error& error) { // JsonError or UnusableApp
-                app->error = error.what();
-                return false;
-            }
-        },
-        [this, app](const MarathonApi::Answer& answer) { onAppAnswer(*app, answer); });
+void Watcher::startSingle(const FetchPlan::Fetch& fetch) {
+    const MarathonApp* const known = keeper_.store().find(fetch.appId);
+    fetchAs(known != nullptr && known->isPod ? Resource::Pod : Resource::App, fetch, false);
 }
 
-void Watcher::onAppAnswer(AppFetch& fetch, const MarathonApi::Answer& answer) {
-    using Kind = MarathonApi::Answer::Kind;
-    try {
-        if (answer.kind == Kind::Complete)
-            fetch.scanner.finish();
-    } catch (const JsonError& error) {
-        fetch.error = error.what();
-    }
-    if (fetch.error.empty() && fetch.app && fetch.app->id != fetch.fetch.appId)
-        fetch.error = "another app's answer: " + fetch.app->id;
+void Watcher::fetchAs(Resource resource, const FetchPlan::Fetch& fetch, bool isSecond) {
+    const std::shared_ptr<SingleFetch> single{new SingleFetch{.fetch = fetch,
+                                                              .resource = resource,
+                                                              .isSecond = isSecond,
+                                                              .reader = {fetch.appId, resource}}};
+    api_.fetch(
+        resource, fetch.appId,
+        [single](std::string_view bytes) { return single->reader.feed(bytes); },
+        [this, single](const MarathonApi::Answer& answer) { onSingleAnswer(*single, answer); });
+}
 
-    const Cause& cause = fetch.fetch.cause;
+void Watcher::onSingleAnswer(SingleFetch& single, const MarathonApi::Answer& answer) {
+    using Kind = MarathonApi::Answer::Kind;
+    const FetchPlan::Fetch& fetch = single.fetch;
     if (answer.kind == Kind::NotFound) {
-        keeper_.takeGone(fetch.fetch.number, fetch.fetch.appId, cause);
-        finish(fetch.fetch, "gone");
-    } else if (answer.kind == Kind::Complete && fetch.error.empty()) {
-        const auto outcome = keeper_.takeApp(fetch.fetch.number, *std::move(fetch.app), cause);
-        finish(fetch.fetch, outcome == AppStore::Outcome::Outdated ? "outdated" : "ok");
-    } else {
-        finishBadly(fetch.fetch, answer, fetch.error);
+        count(single.resource, "gone");
+        // One id may have changed from one kind to the other within the time that events join.
+        if (!single.isSecond && !isWithoutPods_) {
+            fetchAs(single.resource == Resource::App ? Resource::Pod : Resource::App, fetch, true);
+            return;
+        }
+        keeper_.takeGone(fetch.number, fetch.appId, fetch.cause);
+        finish(fetch);
+        return;
     }
+    auto app = answer.kind == Kind::Complete ? single.reader.finish() : std::nullopt;
+    if (!app) {
+        finishBadly(fetch, single.resource, answer, single.reader.error());
+        return;
+    }
+    const auto outcome = keeper_.takeApp(fetch.number, *std::move(app), fetch.cause);
+    count(single.resource, outcome == AppStore::Outcome::Outdated ? "outdated" : "ok");
+    finish(fetch);
 }
 
 void Watcher::suspectDrift(const std::vector<std::string>& changed) {
@@ -315,24 +326,31 @@ void Watcher::countDrift() {
     suspects_.clear();
 }
 
-void Watcher::finish(const FetchPlan::Fetch& fetch, const char* result) {
-    ++counters_.requests[{fetch.isFull() ? kApps : kApp, result}];
+void Watcher::count(Resource resource, const char* result) {
+    ++counters_.requests[{toString(resource), result}];
+}
+
+/** @param contentError what is wrong with a whole answer; "" = it was none */
+void Watcher::countFailure(bool isNews, const std::string& what, Resource resource,
+                           const MarathonApi::Answer& answer, const std::string& contentError) {
+    const bool isContent = !contentError.empty();
+    count(resource, isContent ? "rejected" : "failed");
+    const Failure failure = isContent ? Failure::Malformed : answer.failure;
+    ++counters_.failures[{toString(resource), std::string{toString(failure)}}];
+    log(isNews ? LogLevel::Warning : LogLevel::Debug, "fetch failed",
+        {{"what", what}, {"reason", isContent ? contentError : answer.error}});
+}
+
+void Watcher::finish(const FetchPlan::Fetch& fetch) {
     plan_.finish(fetch.number, true, timers_.now());
     pump();
 }
 
-/** @param contentError what is wrong with a whole answer; "" = it was none */
-void Watcher::finishBadly(const FetchPlan::Fetch& fetch, const MarathonApi::Answer& answer,
-                          const std::string& contentError) {
-    const char* const kind = fetch.isFull() ? kApps : kApp;
-    const bool isContent = !contentError.empty();
-    ++counters_.requests[{kind, isContent ? "rejected" : "failed"}];
-    ++counters_
-          .failures[{kind, std::string{toString(isContent ? Failure::Malformed : answer.failure)}}];
+void Watcher::finishBadly(const FetchPlan::Fetch& fetch, Resource resource,
+                          const MarathonApi::Answer& answer, const std::string& contentError) {
+    countFailure(fetch.failures == 0, fetch.isFull() ? "all apps" : fetch.appId, resource, answer,
+                 contentError);
     plan_.finish(fetch.number, false, timers_.now());
-    log(fetch.failures == 0 ? LogLevel::Warning : LogLevel::Debug, "fetch failed",
-        {{"what", fetch.isFull() ? "all apps" : fetch.appId},
-         {"reason", isContent ? contentError : answer.error}});
     const bool isHalfDead = plan_.fullFailures() >= kMaxFullFailures && api_.masterCount() > 1;
     if (isHalfDead && openedAt_ && fetch.isFull()) {
         api_.closeStream();

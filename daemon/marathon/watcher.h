@@ -39,7 +39,7 @@ public:
 
 private:
     struct FullFetch;
-    struct AppFetch;
+    struct SingleFetch;
 
     void onStreamOpen(const std::string& where) override;
     void onStreamData(std::string_view bytes) override;
@@ -51,12 +51,18 @@ private:
     /** Starts what is due. */
     void pump();
     void startFull(const FetchPlan::Fetch& fetch);
-    void startApp(const FetchPlan::Fetch& fetch);
-    void onFullAnswer(FullFetch& fetch, const MarathonApi::Answer& answer);
-    void onAppAnswer(AppFetch& fetch, const MarathonApi::Answer& answer);
-    void finish(const FetchPlan::Fetch& fetch, const char* result);
-    void finishBadly(const FetchPlan::Fetch& fetch, const MarathonApi::Answer& answer,
-                     const std::string& contentError);
+    void onAppsAnswer(const std::shared_ptr<FullFetch>& full, const MarathonApi::Answer& answer);
+    void onPodsAnswer(FullFetch& full, const MarathonApi::Answer& answer);
+    void takeFull(FullFetch& full);
+    void startSingle(const FetchPlan::Fetch& fetch);
+    void fetchAs(MarathonApi::Resource resource, const FetchPlan::Fetch& fetch, bool isSecond);
+    void onSingleAnswer(SingleFetch& single, const MarathonApi::Answer& answer);
+    void count(MarathonApi::Resource resource, const char* result);
+    void countFailure(bool isNews, const std::string& what, MarathonApi::Resource resource,
+                      const MarathonApi::Answer& answer, const std::string& contentError);
+    void finish(const FetchPlan::Fetch& fetch);
+    void finishBadly(const FetchPlan::Fetch& fetch, MarathonApi::Resource resource,
+                     const MarathonApi::Answer& answer, const std::string& contentError);
     void suspectDrift(const std::vector<std::string>& changed);
     void countDrift();
     void report(protocol::SourceState state, const std::string& text);
@@ -77,6 +83,9 @@ private:
     unsigned failures_ = 0;             ///< streams in a row that did not last
     /** A whole answer was taken beside the open stream, and what changed since has been told. */
     bool isInStep_ = false;
+    /** Marathon has no pods (before 1.4), as far as is known. */
+    bool isWithoutPods_ = false;
+    unsigned podsFailures_ = 0;      ///< answers about all pods that failed in a row
     std::set<std::string> suspects_; ///< changed without a word, unless an event comes late
     SourceCounters counters_;
     std::optional<protocol::SourceStatus> reported_;

@@ -26,7 +26,7 @@ def endpoint(generation: Generation, app: App, task: Task, index: int) -> tuple[
     if app.network == "ip-per-task":
         return task.ip_addresses[0], port.container_port
     if app.network == "container":
-        if port.host_port is None or not generation.has_networks:
+        if port.host_port is None or not (generation.has_networks or app.is_pod):
             return task.ip_addresses[0], port.container_port
         index = sum(earlier.host_port is not None for earlier in app.ports[:index])
     return (task.host, task.ports[index]) if index < len(task.ports) else None
@@ -70,7 +70,7 @@ def files(generation: Generation, apps) -> dict[str, bytes]:
             default = "udp" if port.protocol == "udp" else "tcp"
             if check in ("HTTP", "MESOS_HTTP"):
                 default = "http"
-            no_service_port = app.network == "ip-per-task"
+            no_service_port = app.is_pod or app.network == "ip-per-task"
             content = [
                 f"Service-Name: {name}",
                 f"Service-Port: {0 if no_service_port else port.service_port}",

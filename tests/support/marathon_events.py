@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import marathon_pods
 from marathon_json import JsonWriter, addresses, dump
 from marathon_model import RUNNING, App, Task, timestamp
 
@@ -68,6 +69,8 @@ class EventWriter:
     def status(self, app: App, task: Task, status: str, message: str = "") -> list[Event]:
         """What a task's new status publishes."""
         generation = self._generation
+        if app.is_pod:
+            return self._pod_status(app, task, status, message)
         fields = {
             "slaveId": task.agent,
             "taskId": generation.task_id(app.safe_path, task.uuid),
@@ -84,23 +87,41 @@ class EventWriter:
         if generation.publishes_every_status or status == RUNNING or status in _TERMINAL:
             events.append(self.event("status_update_event", **fields))
         if generation.has_instance_events:
-            events.append(
-                self.event(
-                    "instance_changed_event",
-                    instanceId=generation.instance_id(app.safe_path, task.uuid),
-                    condition=_CONDITIONS.get(status, "Unknown"),
-                    runSpecId=app.id,
-                    agentId=task.agent,
-                    host=task.host,
-                    runSpecVersion=task.version,
-                )
-            )
+            instance = generation.instance_id(app.safe_path, task.uuid)
+            events.append(self._instance_changed(app, task, instance, status))
         return events
+
+    def _pod_status(self, pod: App, task: Task, status: str, message: str) -> list[Event]:
+        """One per container with the pod's id as the app's, then one for the instance."""
+        instance = marathon_pods.pod_instance_id(pod, task)
+        events = [
+            self.event(
+                "status_update_event",
+                slaveId=task.agent, taskId=f"{instance}.{container}", taskStatus=status,
+                message=message, appId=pod.id, host=task.host, ports=task.ports,
+                ipAddresses=addresses(task) if task.started_at else [], version=task.version,
+            )
+            for container in marathon_pods.containers_of(pod)
+        ]
+        return [*events, self._instance_changed(pod, task, instance, status)]
+
+    def _instance_changed(self, app: App, task: Task, instance: str, status: str) -> Event:
+        return self.event(
+            "instance_changed_event",
+            instanceId=instance,
+            condition=_CONDITIONS.get(status, "Unknown"),
+            runSpecId=app.id,
+            agentId=task.agent,
+            host=task.host,
+            runSpecVersion=task.version,
+        )
 
     def health(self, app: App, task: Task, alive: bool) -> list[Event]:
         """What the flip of one check's verdict publishes."""
         generation = self._generation
         instance = generation.instance_id(app.safe_path, task.uuid)
+        if app.is_pod:
+            instance = marathon_pods.pod_instance_id(app, task)
         if not generation.has_instance_events:
             task_id = generation.task_id(app.safe_path, task.uuid)
             return [
@@ -119,6 +140,16 @@ class EventWriter:
             appId=app.id, instanceId=instance, version=task.version, alive=alive,
         )
         return [instance_event, old, instance_event]
+
+    def written(self, app: App, how: str) -> list[Event]:
+        """What a write of a definition publishes. @how: created, updated, deleted"""
+        events = [self.group_change(app)]
+        if app.is_pod:
+            uri = "/v2/pods" if how == "created" else f"/v2/pods/{app.id}"
+            events.append(self.event(f"pod_{how}_event", clientIp="10.0.6.211", uri=uri))
+        elif how != "deleted":  # DELETE publishes no api_post_event
+            events.append(self.api_post(app))
+        return events
 
     def api_post(self, app: App) -> Event:
         return self.event(
@@ -147,7 +178,10 @@ class EventWriter:
 
     def plan(self, app: App, action: str) -> dict:
         """A deployment plan of one step, light form."""
-        step = {"actions": [{self._generation.action_key: action, "app": app.id}]}
+        kind = "app"
+        if app.is_pod:
+            action, kind = action.replace("Application", "Pod"), "pod"
+        step = {"actions": [{self._generation.action_key: action, kind: app.id}]}
         return {"id": str(uuid.uuid4()), "steps": [step], "version": app.version}
 
     def deployment(self, name: str, plan: dict) -> Event:

@@ -6,20 +6,14 @@ from __future__ import annotations
 
 import json
 
+import marathon_pods
 from marathon_generation import Generation
-from marathon_model import RUNNING, App, Port, Task
+from marathon_model import RUNNING, App, Port, Task, trimmed
 
 
 def dump(value) -> bytes:
     """Compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def trimmed(version: str) -> str:
-    """A version without trailing zeros of its fraction, as RAML writers print it."""
-    head, _, fraction = version.rstrip("Z").partition(".")
-    fraction = fraction.rstrip("0")
-    return f"{head}.{fraction}Z" if fraction else f"{head}Z"
 
 
 class JsonWriter:
@@ -283,6 +277,14 @@ class AppJsonCache:
         printed = self._printed.get(key)
         if printed is None:
             printed = self._printed[key] = dump(self._writer.app(app, with_tasks))
+        return printed
+
+    def pod(self, pod: App) -> bytes:
+        key = (pod.id, True)
+        printed = self._printed.get(key)
+        if printed is None:
+            status = marathon_pods.pod_status(self._writer.generation, pod)
+            printed = self._printed[key] = dump(status)
         return printed
 
     def app_list(self, apps, with_tasks: bool) -> bytes:

@@ -22,6 +22,13 @@ def timestamp() -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
 
 
+def trimmed(version: str) -> str:
+    """A version without trailing zeros of its fraction, as RAML writers print it."""
+    head, _, fraction = version.rstrip("Z").partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{head}.{fraction}Z" if fraction else f"{head}Z"
+
+
 @dataclass
 class Port:
     """One port index of an app."""
@@ -52,7 +59,7 @@ class Task:
 
 @dataclass
 class App:
-    """An app definition and its tasks."""
+    """An app (or pod) definition and its tasks."""
 
     id: str
     ports: list[Port]
@@ -67,6 +74,7 @@ class App:
     tasks: list[Task] = field(default_factory=list)
     deployments: list[str] = field(default_factory=list)
     overrides: dict = field(default_factory=dict)  # keys laid over the printed definition
+    is_pod: bool = False  # ports are its endpoints, tasks its instances
 
     @property
     def safe_path(self) -> str:

@@ -66,25 +66,31 @@ class Operations:
         self.apps[app_id] = app
         async with self._deployment(app, "StartApplication"):
             self.bus.publish(*self.events.add_health_checks(app))
-            self.bus.publish(self.events.group_change(app), self.events.api_post(app))
+            self.bus.publish(*self.events.written(app, "created"))
             tasks = [
                 await self._start_task(app, healthy, hosts[n] if hosts else None)
                 for n in range(instances)
             ]
         return self._change(began, app, tasks)
 
+    async def add_pod(self, pod_id, instances=1, ports=1, network="host", **fields):
+        """Adds a pod: @ports are its endpoints, two a container; all else as for an app."""
+        if not self.generation.has_pods:
+            raise ValueError(f"{self.generation.version} has no pods")
+        return await self.add_app(pod_id, instances, ports, network, is_pod=True, **fields)
+
     async def remove_app(self, app_id):
         """Deletes an app: its tasks are killed, then the app is terminated."""
         app = self.apps[app_id]
         began = time.monotonic_ns()
         async with self._deployment(app, "StopApplication"):
-            # DELETE publishes no api_post_event.
-            self.bus.publish(self.events.group_change(app))
+            self.bus.publish(*self.events.written(app, "deleted"))
             for task in list(app.tasks):
                 await self._kill_task(app, task)
             del self.apps[app_id]
             self.cache.forget(app_id)
-            self.bus.publish(self.events.app_terminated(app))
+            if not app.is_pod:
+                self.bus.publish(self.events.app_terminated(app))
         return self._change(began, app)
 
     async def scale(self, app_id, instances, healthy=True, hosts=None):
@@ -96,7 +102,7 @@ class Operations:
         self._touch(app)
         tasks = []
         async with self._deployment(app, "ScaleApplication"):
-            self.bus.publish(self.events.group_change(app), self.events.api_post(app))
+            self.bus.publish(*self.events.written(app, "updated"))
             while len(app.tasks) > instances:
                 await self._kill_task(app, app.tasks[-1])
             while len(app.tasks) < instances:
@@ -115,7 +121,7 @@ class Operations:
         app.version = self._new_version()
         self._touch(app)
         async with self._deployment(app, "ScaleApplication"):
-            self.bus.publish(self.events.group_change(app), self.events.api_post(app))
+            self.bus.publish(*self.events.written(app, "updated"))
         return self._change(began, app)
 
     async def deploy(self, app_id, healthy=True, ports=None, labels=None, **fields):
@@ -135,7 +141,7 @@ class Operations:
         tasks = []
         async with self._deployment(app, "RestartApplication"):
             self.bus.publish(*self.events.add_health_checks(app))
-            self.bus.publish(self.events.group_change(app), self.events.api_post(app))
+            self.bus.publish(*self.events.written(app, "updated"))
             for task in old:
                 tasks.append(await self._start_task(app, healthy))
                 await self._kill_task(app, task)
@@ -264,8 +270,15 @@ class Operations:
 
     # Parts
 
+    def plain_apps(self) -> list[App]:
+        """Those that are no pods."""
+        return [app for app in self.apps.values() if not app.is_pod]
+
+    def pods(self) -> list[App]:
+        return [app for app in self.apps.values() if app.is_pod]
+
     def _group_tree(self) -> dict:
-        return group_tree(self.writer, self.apps.values(), self._last_version)
+        return group_tree(self.writer, self.plain_apps(), self._last_version)
 
     def _check_new(self, app_id: str, network: str) -> None:
         generation = self.generation

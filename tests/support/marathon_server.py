@@ -16,6 +16,7 @@ from marathon_generation import Generation
 from marathon_http import Request, Response, error_page
 from marathon_json import dump, group_tree, text_tasks
 from marathon_operations import OPERATIONS, Operations
+from marathon_pods import pod_definition
 
 _APP_RESOURCES = {"tasks": "app-tasks", "versions": "app-versions"}
 _PLAIN_ENDPOINTS = {
@@ -27,7 +28,7 @@ _PLAIN_ENDPOINTS = {
     "/v2/events": "events",
     "/v2/groups": "groups",
     "/v2/deployments": "deployments",
-    "/v2/pods": "pods",
+    "/v2/pods": "pod-definitions",
     "/v2/pods/::status": "pods",
 }
 
@@ -106,6 +107,8 @@ class MarathonServer:
         plain = path.rstrip("/") or "/"
         if plain in _PLAIN_ENDPOINTS:
             return _PLAIN_ENDPOINTS[plain], ""
+        if plain.startswith("/v2/pods/") and plain.endswith("::status"):
+            return "pod", "/" + plain.removeprefix("/v2/pods/").removesuffix("::status").strip("/")
         if plain.startswith("/v2/apps/"):
             app_id = "/" + plain.removeprefix("/v2/apps/").strip("/")
             parent, _, last = app_id.rpartition("/")
@@ -214,7 +217,7 @@ class MarathonServer:
         operations = self.operations
         embeds = {entry.removeprefix("apps.") for entry in request.query.get("embed", [])}
         embeds = {entry.removeprefix("app.") for entry in embeds}
-        apps = operations.apps.values()
+        apps = operations.plain_apps()
         for key in ("id", "cmd"):
             for part in request.query.get(key, []):
                 apps = [app for app in apps if part.lower() in getattr(app, key).lower()]
@@ -225,17 +228,17 @@ class MarathonServer:
         operations = self.operations
         if app_id.endswith("/*"):
             group = app_id[:-1]
-            apps = [app for app in operations.apps.values() if app.id.startswith(group)]
+            apps = [app for app in operations.plain_apps() if app.id.startswith(group)]
             body = operations.cache.app_list(apps, True)
             return self._json(b'{"*"' + body.removeprefix(b'{"apps"'))
         app = operations.apps.get(app_id)
-        if app is None:
+        if app is None or app.is_pod:
             return self._no_app(app_id)
         return self._json(b'{"app":' + operations.cache.app(app, True) + b"}")
 
     def _get_app_tasks(self, _request: Request, app_id: str) -> Response:
         app = self.operations.apps.get(app_id)
-        if app is None:
+        if app is None or app.is_pod:
             return self._no_app(app_id)
         tasks = [self.operations.writer.task(app, task) for task in app.tasks]
         return self._json(dump({"tasks": tasks}))
@@ -249,9 +252,9 @@ class MarathonServer:
         if request.headers.get("accept", "").startswith("text/plain"):
             if not self.generation.has_text_tasks:
                 return error_page(406)
-            return Response(text_tasks(operations.apps.values()), content_type="text/plain")
+            return Response(text_tasks(operations.plain_apps()), content_type="text/plain")
         tasks = []
-        for app in operations.apps.values():
+        for app in operations.plain_apps():
             service_ports = [port.service_port for port in app.ports]
             for task in app.tasks:
                 printed = operations.writer.task(app, task)
@@ -283,7 +286,7 @@ class MarathonServer:
     def _get_groups(self, _request: Request, _name: str) -> Response:
         operations = self.operations
         version = max((app.version for app in operations.apps.values()), default="")
-        return self._json(dump(group_tree(operations.writer, operations.apps.values(), version)))
+        return self._json(dump(group_tree(operations.writer, operations.plain_apps(), version)))
 
     def _get_deployments(self, _request: Request, _name: str) -> Response:
         running = [
@@ -294,7 +297,25 @@ class MarathonServer:
         return self._json(dump(running))
 
     def _get_pods(self, request: Request, _name: str) -> Response:
-        return self._json(b"[]") if self.generation.has_pods else self._not_found(request)
+        if not self.generation.has_pods:
+            return self._not_found(request)
+        operations = self.operations
+        return self._json(
+            b"[" + b",".join(operations.cache.pod(pod) for pod in operations.pods()) + b"]"
+        )
+
+    def _get_pod_definitions(self, request: Request, _name: str) -> Response:
+        if not self.generation.has_pods:
+            return self._not_found(request)
+        return self._json(dump([pod_definition(pod) for pod in self.operations.pods()]))
+
+    def _get_pod(self, request: Request, pod_id: str) -> Response:
+        if not self.generation.has_pods:
+            return self._not_found(request)
+        pod = self.operations.apps.get(pod_id)
+        if pod is None or not pod.is_pod:
+            return self._json(dump({"message": f"Pod '{pod_id}' does not exist"}), 404)
+        return self._json(self.operations.cache.pod(pod))
 
     # Control
 

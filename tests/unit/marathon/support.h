@@ -80,4 +80,21 @@ inline std::string appJson(const std::string& id, int count, const std::string& 
            extra + "}";
 }
 
+/** The status of a pod in host mode with one endpoint and @p count stable instances. */
+inline std::string podJson(const std::string& id, int count) {
+    std::string instances;
+    for (int i = 0; i < count; ++i) {
+        const std::string number = std::to_string(i);
+        instances += (i == 0 ? "" : ",");
+        instances += R"({"id":"pod.instance-)" + number +
+                     R"(","status":"STABLE","agentHostname":"10.0.0.2","containers":[{"name":"c",)"
+                     R"("status":"TASK_RUNNING","endpoints":[{"name":"web","allocatedHostPort":)" +
+                     std::to_string(32'000 + i) + "}]}]}";
+    }
+    return R"({"id":")" + id +
+           R"(","spec":{"version":"v","containers":[{"name":"c","endpoints":[{"name":"web",)"
+           R"("hostPort":0,"protocol":["tcp"]}]}],"networks":[{"mode":"host"}]},"instances":[)" +
+           instances + "]}";
+}
+
 } // namespace mmsd::test

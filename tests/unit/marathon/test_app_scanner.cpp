@@ -110,4 +110,13 @@ TEST_CASE("app_scanner: bounds nesting and numbers", "[marathon][scanner]") {
                     JsonError);
 }
 
+TEST_CASE("app_scanner: a bare array, and nothing else where one is due", "[marathon][scanner]") {
+    CHECK(scan(R"([{"id":"/a"},{"id":"/b","apps":[1]}])", Shape::Array).apps.size() == 2);
+    CHECK(scan("[]", Shape::Array).apps.empty());
+    for (const char* const text : {"", "{}", R"({"apps":[]})", "[{}", "[]]", "null"}) {
+        CAPTURE(text);
+        CHECK_THROWS_AS(scan(text, Shape::Array), JsonError);
+    }
+}
+
 } // namespace mmsd::marathon

@@ -63,13 +63,26 @@ TEST_CASE("event: definitions and deployments", "[marathon][event]") {
         {"actions":[{"action":"ScaleApplication","app":"/a"},{"action":"StartPod","pod":"/p"}]},
         {"actions":[{"type":"StopApplication","app":"/b"},{"action":"x","app":"/a"}]},
         [{"type":"StartApplication","app":"/c"}]]}})",
-              {"/a", "/b", "/c"});
+              {"/a", "/p", "/b", "/c"});
     checkApps(R"({"eventType":"deployment_failed","plan":{"steps":[{"actions":[{"app":"/a"}]}]}})",
               {"/a"});
     checkEffect(R"({"eventType":"deployment_success","plan":{"steps":[]}})", EventEffect::None);
     checkEffect(R"({"eventType":"deployment_success","id":"d"})", EventEffect::EverythingSoon);
     checkEffect(R"({"eventType":"group_change_success","groupId":"/g"})",
                 EventEffect::EverythingSoon);
+}
+
+TEST_CASE("event: pods are named by the address of the request, if at all", "[marathon][event]") {
+    for (const char* const uri : {"/v2/pods/a/b", "/v2/pods//a/b",
+                                  "/service/m/v2/pods/a/b?force=true", "/v2/pods/a/b::status"})
+        checkApps(R"({"eventType":"pod_updated_event","clientIp":"::1","uri":")" +
+                      std::string{uri} + "\"}",
+                  {"/a/b"});
+    checkApps(R"({"eventType":"pod_deleted_event","uri":"/v2/pods/a"})", {"/a"});
+    for (const char* const uri : {"/v2/pods", "/v2/pods/", "/", "", "/v2/pods//", "/v2/pods/../x"})
+        checkEffect(R"({"eventType":"pod_created_event","uri":")" + std::string{uri} + "\"}",
+                    EventEffect::EverythingSoon);
+    checkEffect(R"({"eventType":"pod_created_event"})", EventEffect::EverythingSoon);
 }
 
 TEST_CASE("event: a scheduler that registers makes everything dirty", "[marathon][event]") {
@@ -84,8 +97,7 @@ TEST_CASE("event: the others change nothing", "[marathon][event]") {
           "deployment_step_failure", "group_change_failed", "failed_health_check_event",
           "add_health_check_event", "remove_health_check_event", "unknown_task_terminated_event",
           "unknown_instance_terminated_event", "framework_message_event", "event_stream_attached",
-          "event_stream_detached", "subscribe_event", "unsubscribe_event", "pod_created_event",
-          "pod_updated_event", "pod_deleted_event"}) {
+          "event_stream_detached", "subscribe_event", "unsubscribe_event"}) {
         const std::string json = R"({"appId":"/a","runSpecId":"/a","eventType":")" +
                                  std::string{type} +
                                  R"(","plan":{"steps":[{"actions":[{"app":"/a"}]}]}})";
@@ -133,7 +145,7 @@ TEST_CASE("event: the stream is asked for what has an effect", "[marathon][event
     CHECK(std::ranges::find(wanted, "status_update_event") != wanted.end());
     CHECK(std::ranges::find(wanted, "scheduler_reregistered_event") != wanted.end());
     CHECK(std::ranges::find(wanted, "deployment_info") == wanted.end());
-    CHECK(wanted.size() == 13);
+    CHECK(wanted.size() == 16);
 }
 
 } // namespace mmsd::marathon

@@ -3,6 +3,7 @@
 #include "common/file_io.h"
 #include "daemon/marathon/app_file.h"
 #include "daemon/marathon/event.h"
+#include "daemon/marathon/pod_parser.h"
 #include "daemon/marathon/sse_parser.h"
 #include "protocol/state_codec.h"
 #include "tests/support/catch.h"
@@ -269,6 +270,41 @@ TEST_CASE("fixtures: service ports are those that Marathon assigned", "[marathon
         std::ranges::sort(lines);
         CHECK(lines == expectation.lines);
     }
+}
+
+TEST_CASE("fixtures: pod statuses", "[marathon][fixtures]") {
+    const std::string folder = fixtures();
+    if (folder.empty())
+        return;
+    const MarathonApp pod =
+        parsePod(readFile(folder + "/pods/gomarathon-pod-status.json", 1u << 20));
+    CHECK(pod.id == "/fake-pod");
+    CHECK(pod.ports.empty()); // its spec has no containers
+    REQUIRE(pod.tasks.size() == 1);
+    CHECK(pod.tasks[0].host == "192.168.99.100");
+    CHECK(pod.tasks[0].state == protocol::TaskState::Running);
+    CHECK(pod.problems.empty());
+
+    // A group's answer has pods in the same form.
+    const std::string text = readFile(folder + "/groups/dcosui-pod-group.json", 1u << 20);
+    const std::size_t from = text.find('[', text.find("\"pods\""));
+    std::vector<protocol::App> apps;
+    test::FakeHosts hosts;
+    AppScanner scanner{AppScanner::Shape::Array, [&](std::string_view json) {
+                           AppMemory memory;
+                           apps.push_back(
+                               evaluateApp(parsePod(json), memory, hosts, test::moment()).app);
+                       }};
+    CHECK_THROWS_AS(scanner.feed(std::string_view{text}.substr(from)),
+                    JsonError); // the group's end
+    REQUIRE(apps.size() == 2);
+    CHECK(apps[0].id == "/podses");
+    CHECK(apps[0].ports.at(0).name == "ping");
+    CHECK(apps[0].instances.size() == 9);
+    // Their containers tell of no endpoints although the spec has one.
+    CHECK(describe({apps[0]}).front() == "/podses[0] - yes");
+    CHECK(describe({apps[1]}) == Lines{"/customvip[0] 10.0.3.185:10968 yes"});
+    CHECK(apps[1].ports.at(0).labels.at("VIP_0") == "/bar:500");
 }
 
 TEST_CASE("fixtures: what holds no apps is refused", "[marathon][fixtures]") {

@@ -56,10 +56,14 @@ struct Scene : private MarathonApi::StreamHandler {
         }
     }
     Kind fetch(const std::string& appId, bool isWanted = true) {
+        return fetch(appId.empty() ? MarathonApi::Resource::Apps : MarathonApi::Resource::App,
+                     appId, isWanted);
+    }
+    Kind fetch(MarathonApi::Resource resource, const std::string& id, bool isWanted = true) {
         body.clear();
         answer.reset();
         client->fetch(
-            appId,
+            resource, id,
             [this, isWanted](std::string_view bytes) {
                 body += bytes;
                 return isWanted;
@@ -105,6 +109,19 @@ TEST_CASE("marathon_client: fetches all apps", "[marathon][client]") {
     CHECK(request.headers.at("accept") == "application/json");
     CHECK(request.headers.at("accept-encoding") == "gzip");
     CHECK(request.headers.at("authorization") == "Basic dXNlcjpzZWNyZXQ=");
+}
+
+TEST_CASE("marathon_client: fetches pods, and knows a Marathon without them",
+          "[marathon][client]") {
+    using Resource = MarathonApi::Resource;
+    Scene scene;
+    scene.marathon.replies["/v2/pods/::status"] = {.status = 200, .body = "[]"};
+    scene.marathon.replies["/v2/pods/a/b::status"] = {.status = 404, .body = "{}"};
+    scene.start();
+    CHECK(scene.fetch(Resource::Pods, "") == Kind::Complete);
+    CHECK(scene.fetch(Resource::Pod, "/a/b") == Kind::NotFound);
+    scene.marathon.replies["/v2/pods/::status"] = {.status = 404, .body = "{}"};
+    CHECK(scene.fetch(Resource::Pods, "") == Kind::NotFound);
 }
 
 TEST_CASE("marathon_client: fetches one app, and knows Marathon's 404", "[marathon][client]") {

@@ -12,12 +12,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using test::appJson;
+using test::podJson;
 
 /** Records what is asked and answers when told to. */
 class FakeApi final : public MarathonApi {
 public:
     struct Request {
-        std::string appId;
+        std::string appId; ///< "" = all apps, "pods" = all pods, "pod /id" = one
         OnChunk onChunk;
         OnAnswer onAnswer;
     };
@@ -25,6 +26,7 @@ public:
     int streamsOpened = 0;
     std::size_t masters = 1;
     std::size_t master = 0;
+    bool hasPods = false; ///< else the question for all of them is answered at once
     std::vector<Request> requests;
 
     void openStream(StreamHandler& handler) override {
@@ -32,8 +34,15 @@ public:
         ++streamsOpened;
     }
     void closeStream() override { stream = nullptr; }
-    void fetch(const std::string& appId, OnChunk onChunk, OnAnswer onAnswer) override {
-        requests.push_back({appId, std::move(onChunk), std::move(onAnswer)});
+    void fetch(Resource resource, const std::string& id, OnChunk onChunk,
+               OnAnswer onAnswer) override {
+        const bool isPod = resource == Resource::Pod;
+        requests.push_back({isPod                        ? "pod " + id
+                            : resource == Resource::Pods ? "pods"
+                                                         : id,
+                            std::move(onChunk), std::move(onAnswer)});
+        if (resource == Resource::Pods && !hasPods)
+            refuse("pods", Answer::Kind::NotFound);
     }
     void useNextMaster() override { master = (master + 1) % masters; }
     [[nodiscard]] std::size_t masterCount() const override { return masters; }
@@ -328,6 +337,96 @@ TEST_CASE("watcher: polls a server that has no event stream", "[marathon][watche
     CHECK(scene.api.requests.empty()); // not more often than the resync interval
 }
 
+TEST_CASE("watcher: pods come with the apps", "[marathon][watcher]") {
+    Scene scene;
+    scene.api.hasPods = true;
+    scene.watcher.start();
+    scene.api.stream->onStreamOpen("http://m:1");
+    scene.api.answer("", list({appJson("/a", 1)}));
+    scene.settle();
+    CHECK(scene.sent() == 0); // not before both are known
+    scene.api.answer("pods", "[" + podJson("/pod", 2) + "," + podJson("/a", 3) + "]");
+    scene.settle();
+    REQUIRE(scene.sent() == 1);
+    const auto& apps = scene.outlet.snapshots.back()->apps;
+    REQUIRE(apps.size() == 2);
+    CHECK(apps[0]->instances.size() == 1); // an app goes before a pod of the same id
+    CHECK(apps[1]->id == "/pod");
+    CHECK(apps[1]->instances.size() == 2);
+    CHECK(scene.keeper.unusable().size() == 1);
+
+    scene.dirty("/pod"); // known as a pod
+    scene.api.answer("pod /pod", podJson("/pod", 1));
+    scene.settle();
+    CHECK(scene.outlet.snapshots.back()->apps.at(1)->instances.size() == 1);
+    scene.timers.advance(seconds{1});
+    scene.dirty("/pod");
+    scene.api.refuse("pod /pod", MarathonApi::Answer::Kind::NotFound);
+    scene.api.refuse("/pod", MarathonApi::Answer::Kind::NotFound); // nor is it an app now
+    scene.settle();
+    CHECK(scene.outlet.snapshots.back()->apps.size() == 1);
+}
+
+TEST_CASE("watcher: an id that is not known may be a pod's", "[marathon][watcher]") {
+    Scene scene;
+    scene.api.hasPods = true;
+    scene.watcher.start();
+    scene.api.stream->onStreamOpen("http://m:1");
+    scene.api.answer("", list({}));
+    scene.api.answer("pods", "[]");
+    scene.settle();
+    scene.event(R"({"eventType":"pod_updated_event","uri":"/v2/pods//new"})");
+    scene.api.refuse("/new", MarathonApi::Answer::Kind::NotFound);
+    scene.api.answer("pod /new", podJson("/new", 1));
+    scene.settle();
+    CHECK(scene.outlet.snapshots.back()->apps.at(0)->id == "/new");
+    scene.timers.advance(seconds{1});
+    scene.dirty("/gone");
+    scene.api.refuse("/gone", MarathonApi::Answer::Kind::NotFound);
+    scene.api.answer("pod /gone", "{}"); // which is no answer about it
+    CHECK(scene.watcher.counters().failures.at({"pod", "malformed"}) == 1);
+}
+
+TEST_CASE("watcher: without pods, they are asked for once per stream", "[marathon][watcher]") {
+    Scene scene;
+    scene.connect(list({appJson("/a", 1)}));
+    scene.watcher.resync("test");
+    scene.api.answer("", list({appJson("/a", 1)}));
+    CHECK(scene.watcher.counters().requests.at({"pods", "none"}) == 1);
+    scene.dirty("/b");
+    scene.api.refuse("/b", MarathonApi::Answer::Kind::NotFound);
+    CHECK(scene.api.requests.empty());
+}
+
+TEST_CASE("watcher: pods that cannot be told of stay, and stop nothing", "[marathon][watcher]") {
+    Scene scene;
+    scene.api.hasPods = true;
+    scene.watcher.start();
+    scene.api.stream->onStreamOpen("http://m:1");
+    scene.api.answer("", list({appJson("/a", 1)}));
+    scene.api.answer("pods", "[" + podJson("/pod", 2) + "]");
+    scene.settle();
+    const auto* const body = GENERATE("refuse", "{}", "[", "<html>", "");
+    CAPTURE(body);
+    scene.timers.advance(FetchPlan::kSoonSpacing);
+    scene.watcher.resync("test");
+    scene.api.answer("", list({appJson("/a", 2)}));
+    if (body == std::string{"refuse"})
+        scene.api.refuse("pods");
+    else
+        scene.api.answer("pods", body);
+    scene.settle();
+    const auto& apps = scene.outlet.snapshots.back()->apps;
+    REQUIRE(apps.size() == 2);
+    CHECK(apps[0]->instances.size() == 2);
+    CHECK(apps[1]->instances.size() == 2);
+    scene.timers.advance(FetchPlan::kSoonSpacing); // soon asked again
+    scene.api.answer("", list({appJson("/a", 2)}));
+    scene.api.answer("pods", "[]");
+    scene.settle();
+    CHECK(scene.outlet.snapshots.back()->apps.size() == 1);
+}
+
 TEST_CASE("watcher: drift is what a resync finds and no event told of", "[marathon][watcher]") {
     Scene scene;
     scene.connect(list({appJson("/a", 1), appJson("/b", 1), appJson("/c", 1), appJson("/d", 1)}));
@@ -380,7 +479,8 @@ TEST_CASE("watcher: counts requests and errors by kind", "[marathon][watcher]") 
                                                      {{"stream", "ok"}, 1},
                                                      {{"apps", "failed"}, 1},
                                                      {{"apps", "rejected"}, 1},
-                                                     {{"apps", "ok"}, 1}});
+                                                     {{"apps", "ok"}, 1},
+                                                     {{"pods", "none"}, 1}});
     CHECK(scene.watcher.counters().failures ==
           Pairs{{{"stream", "connect"}, 1}, {{"apps", "status"}, 1}, {{"apps", "malformed"}, 1}});
 }
