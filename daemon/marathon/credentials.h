@@ -21,6 +21,8 @@ public:
     /** "Authorization: …", or "" where there are none. A file that has become unusable leaves the
      *  last good ones in force, and is logged once. */
     [[nodiscard]] const std::string& header();
+    /** True if header() would read the file again. */
+    [[nodiscard]] bool hasChanged() const noexcept { return !path_.empty() && look() != version_; }
 
 private:
     struct Version {

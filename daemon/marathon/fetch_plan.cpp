@@ -84,7 +84,7 @@ FetchPlan::Fetch FetchPlan::start(std::string appId, Cause cause, unsigned failu
     return fetch;
 }
 
-std::optional<FetchPlan::Fetch> FetchPlan::finish(RequestNumber number, bool isGood,
+std::optional<FetchPlan::Fetch> FetchPlan::finish(RequestNumber number, Result result,
                                                   TimePoint now) {
     const auto place = inFlight_.find(number);
     if (place == inFlight_.end())
@@ -92,15 +92,24 @@ std::optional<FetchPlan::Fetch> FetchPlan::finish(RequestNumber number, bool isG
     Fetch fetch = std::move(place->second);
     inFlight_.erase(place);
     if (fetch.isFull())
-        fullFailures_ = isGood ? 0 : fullFailures_ + 1;
-    if (!isGood)
-        retry(fetch, now);
+        fullFailures_ = result == Result::Good ? 0 : fullFailures_ + 1;
+    if (result != Result::Good)
+        retry(fetch, result == Result::Refused ? kFirstRefusedRetry : kFirstRetry, now);
     return fetch;
 }
 
-void FetchPlan::retry(const Fetch& fetch, TimePoint now) {
+void FetchPlan::retryNow(TimePoint now) {
+    if (full_ && full_->failures > 0)
+        *full_ = {"", full_->cause, now, 0};
+    for (Wanted& wanted : dirty_) {
+        if (wanted.failures > 0)
+            wanted.notBefore = now;
+    }
+}
+
+void FetchPlan::retry(const Fetch& fetch, milliseconds first, TimePoint now) {
     const unsigned doublings = std::min(fetch.failures, 10U);
-    const milliseconds delay = std::min(kFirstRetry * (1U << doublings), kLastRetry);
+    const milliseconds delay = std::min(first * (1U << doublings), kLastRetry);
     const TimePoint notBefore = now + jittered(delay, static_cast<std::uint32_t>(random_()));
     const unsigned failures = fetch.failures + 1;
     if (fetch.isFull()) {

@@ -29,6 +29,7 @@ public:
     static constexpr milliseconds kSoonDelay{500};
     static constexpr milliseconds kSoonSpacing{15'000};
     static constexpr milliseconds kFirstRetry{250};
+    static constexpr milliseconds kFirstRefusedRetry{5'000}; ///< of refused credentials
     static constexpr milliseconds kLastRetry{30'000};
     /** An app that cannot be fetched so often is left to the next full fetch. */
     static constexpr unsigned kMaxFailures = 5;
@@ -52,9 +53,15 @@ public:
 
     /** The requests to start now; each must be answered by finish(). */
     [[nodiscard]] std::vector<Fetch> take(TimePoint now);
-    /** @param isGood the answer was whole, or the app is gone
-     *  @return what was finished; nothing for a number that is not under way */
-    std::optional<Fetch> finish(RequestNumber number, bool isGood, TimePoint now);
+    enum class Result : std::uint8_t {
+        Good, ///< the answer was whole, or the app is gone
+        Bad,
+        Refused, ///< the credentials are missing or refused: an early retry helps nobody
+    };
+    /** @return what was finished; nothing for a number that is not under way */
+    std::optional<Fetch> finish(RequestNumber number, Result result, TimePoint now);
+    /** What is held back by failures may start now. */
+    void retryNow(TimePoint now);
     /** When take() will have something without anything else happening. */
     [[nodiscard]] std::optional<TimePoint> nextDue() const;
 
@@ -72,7 +79,7 @@ private:
         unsigned failures = 0;
     };
     void want(const Cause& cause, TimePoint notBefore);
-    void retry(const Fetch& fetch, TimePoint now);
+    void retry(const Fetch& fetch, milliseconds first, TimePoint now);
     [[nodiscard]] Fetch start(std::string appId, Cause cause, unsigned failures, TimePoint now);
     [[nodiscard]] bool isInFlight(const std::string& appId) const;
 

@@ -58,6 +58,8 @@ public:
     virtual void fetch(Resource resource, const std::string& id, OnChunk onChunk,
                        OnAnswer onAnswer) = 0;
     virtual void useNextMaster() = 0;
+    /** True if the credentials have changed since they were last sent. */
+    [[nodiscard]] virtual bool hasNewCredentials() const = 0;
     [[nodiscard]] virtual std::size_t masterCount() const = 0;
 };
 

@@ -32,6 +32,7 @@ public:
     void closeStream() override;
     void fetch(Resource resource, const std::string& id, OnChunk onChunk,
                OnAnswer onAnswer) override;
+    [[nodiscard]] bool hasNewCredentials() const override { return credentials_.hasChanged(); }
     void useNextMaster() override { masters_.advance(); }
     [[nodiscard]] std::size_t masterCount() const override { return masters_.size(); }
 

@@ -16,12 +16,12 @@ namespace {
 using protocol::SourceState;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLastReconnectDelay{60'000};
+constexpr milliseconds kLastReconnectDelay{30'000};
 /** A stream that lasted so long forgives the failures before it; one that a node without
  *  leadership closes at once does not. */
 constexpr milliseconds kGoodRun{10'000};
-/** Events may come later than the answer that has their effect already. */
-constexpr milliseconds kEventDelay{5'000};
+/** How often to look for new credentials while the old ones are refused. */
+constexpr milliseconds kCredentialsInterval{1'000};
 /** What is asked for, as metrics name it. */
 constexpr const char* kStream = "stream";
 /** Answers about all pods that fail in a row, until apps no longer wait for them. */
@@ -55,7 +55,8 @@ Watcher::Watcher(TimerFactory& timers, MarathonApi& api, StateKeeper& keeper,
           startResyncTimer();
           resync("resync");
       })},
-      driftTimer_{timers.create([this] { countDrift(); })} {}
+      credentialsTimer_{timers.create([this] { lookAtCredentials(); })},
+      drift_{timers, counters_.driftedApps} {}
 
 const SourceCounters& Watcher::counters() const {
     return counters_;
@@ -97,7 +98,7 @@ void Watcher::onStreamOpen(const std::string& where) {
         .onEvent = [this](std::string_view, std::string_view data) { onEvent(data); },
         .onOversized =
             [this] {
-                isInStep_ = false;
+                drift_.end();
                 plan_.wantAllSoon(Cause::now("an oversized event"), timers_.now());
             }});
     resync("connected");
@@ -113,7 +114,7 @@ void Watcher::onStreamClosed(const MarathonApi::StreamEnd& end) {
     const TimePoint now = timers_.now();
     const bool wasGood = openedAt_ && now - *openedAt_ >= kGoodRun;
     const bool wasOpen = std::exchange(openedAt_, std::nullopt).has_value();
-    isInStep_ = false;
+    drift_.end();
     if (!wasOpen)
         ++counters_.requests[{kStream, "failed"}];
     ++counters_.failures[{kStream, std::string{toString(end.failure)}}];
@@ -122,16 +123,41 @@ void Watcher::onStreamClosed(const MarathonApi::StreamEnd& end) {
         api_.useNextMaster();
     const milliseconds wait = reconnectWait();
     logWarning("no event stream", {{"reason", end.reason}, {"retry_ms", wait}});
-    const bool isUnreachable = !end.wasAnswered && failures_ >= api_.masterCount();
-    if (isUnreachable || !reported_ || reported_->state != SourceState::Unreachable ||
-        end.wasAnswered)
-        report(isUnreachable ? SourceState::Unreachable : SourceState::Connecting, end.reason);
+    streamFailure_ = end.reason;
+    watchCredentials(end.failure);
     connectTimer_->start(wait);
     // A server without the stream (Marathon 0.8, a proxy in between) can still be polled.
     const bool isStale = !keeper_.confirmedAt() ||
                          keeper_.now().wall - *keeper_.confirmedAt() >= config_.resyncInterval;
-    if (end.wasAnswered && !wasOpen && isStale)
+    const bool isPolled = end.wasAnswered && !wasOpen;
+    if (isPolled && !isStale && reported_->state == SourceState::Connected)
+        return;
+    // Once no master is left that has not been tried, nobody should wait for this any longer.
+    if (failures_ >= api_.masterCount())
+        report(SourceState::Unreachable, end.reason);
+    else if (reported_->state != SourceState::Unreachable)
+        report(SourceState::Connecting, end.reason);
+    if (isPolled && isStale)
         resync("no event stream");
+}
+
+void Watcher::watchCredentials(Failure failure) {
+    if (failure == Failure::Unauthorized)
+        credentialsTimer_->start(kCredentialsInterval);
+}
+
+/** New credentials are tried at once: the back-off was meant for the old ones. */
+void Watcher::lookAtCredentials() {
+    if (!api_.hasNewCredentials()) {
+        credentialsTimer_->start(kCredentialsInterval);
+        return;
+    }
+    plan_.retryNow(timers_.now());
+    pump();
+    if (connectTimer_->isActive()) {
+        failures_ = 0;
+        connectTimer_->start(milliseconds{0});
+    }
 }
 
 /** After a good run somewhere in the first step; then every other master at once, and between
@@ -157,7 +183,7 @@ void Watcher::onEvent(std::string_view data) {
             take(event);
     } catch (const JsonError& error) {
         ++counters_.malformedEvents;
-        isInStep_ = false;
+        drift_.end();
         logWarning("malformed event", {{"reason", error.what()}});
         plan_.wantAllSoon(Cause::now("a malformed event"), timers_.now());
     }
@@ -171,16 +197,16 @@ void Watcher::take(const Event& event) {
         break;
     case EventEffect::Apps:
         for (const std::string& id : event.appIds) {
-            suspects_.erase(id);
+            drift_.clear(id);
             plan_.wantApp(id, Cause::now(event.type + ' ' + id), now);
         }
         break;
     case EventEffect::Everything:
-        isInStep_ = false;
+        drift_.end();
         plan_.wantAll(Cause::now(event.type), now);
         break;
     case EventEffect::EverythingSoon:
-        isInStep_ = false;
+        drift_.end();
         plan_.wantAllSoon(Cause::now(event.type), now);
         break;
     }
@@ -254,14 +280,18 @@ void Watcher::onPodsAnswer(FullFetch& full, const MarathonApi::Answer& answer) {
 void Watcher::takeFull(FullFetch& full) {
     const auto outcome =
         keeper_.takeFull(std::move(full.reader.answer()), full.fetch.startedAt, full.fetch.cause);
-    suspectDrift(outcome.changed);
+    for (const std::string& id : outcome.changed) {
+        if (drift_.isInStep() && !plan_.isWanted(id))
+            drift_.suspect(id);
+    }
     for (const std::string& id : outcome.conflicts)
         plan_.wantApp(id, full.fetch.cause, timers_.now());
     startResyncTimer();
     ++counters_.resyncs;
-    isInStep_ = openedAt_ && full.fetch.startedAt >= *openedAt_;
-    if (openedAt_)
-        report(SourceState::Connected, where_);
+    if (openedAt_ && full.fetch.startedAt >= *openedAt_)
+        drift_.begin();
+    report(SourceState::Connected,
+           openedAt_ ? where_ : "polled, as there is no event stream: " + streamFailure_);
     finish(full.fetch);
     listener_.onSynchronized();
 }
@@ -306,26 +336,6 @@ void Watcher::onSingleAnswer(SingleFetch& single, const MarathonApi::Answer& ans
     finish(fetch);
 }
 
-void Watcher::suspectDrift(const std::vector<std::string>& changed) {
-    if (!isInStep_)
-        return;
-    for (const std::string& id : changed) {
-        if (!plan_.isWanted(id))
-            suspects_.insert(id);
-    }
-    if (!suspects_.empty() && !driftTimer_->isActive())
-        driftTimer_->start(kEventDelay);
-}
-
-void Watcher::countDrift() {
-    if (suspects_.empty())
-        return;
-    counters_.driftedApps += suspects_.size();
-    logWarning("drift: a resync found changes that no event told of",
-               {{"apps", suspects_.size()}, {"first", *suspects_.begin()}});
-    suspects_.clear();
-}
-
 void Watcher::count(Resource resource, const char* result) {
     ++counters_.requests[{toString(resource), result}];
 }
@@ -342,7 +352,7 @@ void Watcher::countFailure(bool isNews, const std::string& what, Resource resour
 }
 
 void Watcher::finish(const FetchPlan::Fetch& fetch) {
-    plan_.finish(fetch.number, true, timers_.now());
+    plan_.finish(fetch.number, FetchPlan::Result::Good, timers_.now());
     pump();
 }
 
@@ -350,9 +360,16 @@ void Watcher::finishBadly(const FetchPlan::Fetch& fetch, Resource resource,
                           const MarathonApi::Answer& answer, const std::string& contentError) {
     countFailure(fetch.failures == 0, fetch.isFull() ? "all apps" : fetch.appId, resource, answer,
                  contentError);
-    plan_.finish(fetch.number, false, timers_.now());
-    const bool isHalfDead = plan_.fullFailures() >= kMaxFullFailures && api_.masterCount() > 1;
-    if (isHalfDead && openedAt_ && fetch.isFull()) {
+    const bool isRefused = contentError.empty() && answer.failure == Failure::Unauthorized;
+    using Result = FetchPlan::Result;
+    plan_.finish(fetch.number, isRefused ? Result::Refused : Result::Bad, timers_.now());
+    watchCredentials(contentError.empty() ? answer.failure : Failure::Malformed);
+    // The state that was taken last stays true while the stream is open, but not for ever.
+    const bool isLost = plan_.fullFailures() >= kMaxFullFailures;
+    if (fetch.isFull() && (isLost || reported_->state != SourceState::Connected))
+        report(SourceState::Unreachable,
+               "all apps: " + (contentError.empty() ? answer.error : contentError));
+    if (isLost && api_.masterCount() > 1 && openedAt_ && fetch.isFull()) {
         api_.closeStream();
         openedAt_.reset();
         onStreamClosed({.reason = where_ + ": it does not answer fetches",

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/timer.h"
+#include "daemon/marathon/drift_watch.h"
 #include "daemon/marathon/event.h"
 #include "daemon/marathon/fetch_plan.h"
 #include "daemon/marathon/marathon_api.h"
@@ -14,7 +15,6 @@
 #include <memory>
 #include <optional>
 #include <random>
-#include <set>
 #include <string>
 
 namespace mmsd::marathon {
@@ -63,8 +63,8 @@ private:
     void finish(const FetchPlan::Fetch& fetch);
     void finishBadly(const FetchPlan::Fetch& fetch, MarathonApi::Resource resource,
                      const MarathonApi::Answer& answer, const std::string& contentError);
-    void suspectDrift(const std::vector<std::string>& changed);
-    void countDrift();
+    void watchCredentials(Failure failure);
+    void lookAtCredentials();
     void report(protocol::SourceState state, const std::string& text);
     void startResyncTimer();
     [[nodiscard]] std::chrono::milliseconds reconnectWait();
@@ -81,18 +81,17 @@ private:
     std::string where_;                 ///< the server of the stream
     std::optional<TimePoint> openedAt_; ///< the stream is open
     unsigned failures_ = 0;             ///< streams in a row that did not last
-    /** A whole answer was taken beside the open stream, and what changed since has been told. */
-    bool isInStep_ = false;
+    std::string streamFailure_;         ///< why there is none
     /** Marathon has no pods (before 1.4), as far as is known. */
     bool isWithoutPods_ = false;
-    unsigned podsFailures_ = 0;      ///< answers about all pods that failed in a row
-    std::set<std::string> suspects_; ///< changed without a word, unless an event comes late
+    unsigned podsFailures_ = 0; ///< answers about all pods that failed in a row
     SourceCounters counters_;
     std::optional<protocol::SourceStatus> reported_;
     std::unique_ptr<Timer> connectTimer_;
     std::unique_ptr<Timer> pumpTimer_;
     std::unique_ptr<Timer> resyncTimer_;
-    std::unique_ptr<Timer> driftTimer_;
+    std::unique_ptr<Timer> credentialsTimer_;
+    DriftWatch drift_;
 };
 
 } // namespace mmsd::marathon

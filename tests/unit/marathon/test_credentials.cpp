@@ -42,7 +42,9 @@ TEST_CASE("credentials: are read again when the file changes", "[marathon][crede
     replaceFileAt(folder.fd(), "auth", std::string_view{"token=one"}, 0600);
     Credentials credentials{folder / "auth"};
     CHECK(credentials.header() == "Authorization: token=one");
+    CHECK_FALSE(credentials.hasChanged());
     replaceFileAt(folder.fd(), "auth", std::string_view{"token=second"}, 0600);
+    CHECK(credentials.hasChanged());
     CHECK(credentials.header() == "Authorization: token=second");
     replaceFileAt(folder.fd(), "auth", std::string_view{"broken"}, 0600);
     CHECK(credentials.header() == "Authorization: token=second");

@@ -10,6 +10,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using Ids = std::vector<std::string>;
+using Result = FetchPlan::Result;
 
 struct Scene {
     FetchPlan plan{1};
@@ -30,10 +31,13 @@ struct Scene {
         return ids;
     }
     void finish(const std::string& id, bool isGood = true) {
+        finish(id, isGood ? Result::Good : Result::Bad);
+    }
+    void finish(const std::string& id, Result result) {
         const auto is = [&](const auto& fetch) { return fetch.appId == (id == "*" ? "" : id); };
         const auto fetch = std::ranges::find_if(started, is);
         REQUIRE(fetch != started.end());
-        CHECK(plan.finish(fetch->number, isGood, now()));
+        CHECK(plan.finish(fetch->number, result, now()));
         started.erase(fetch);
     }
     [[nodiscard]] std::optional<milliseconds> due() const {
@@ -195,8 +199,21 @@ TEST_CASE("fetch_plan: an answer counts once", "[marathon][plan]") {
     Scene scene;
     scene.dirty("/a");
     CHECK(scene.take() == Ids{"/a"});
-    CHECK(scene.plan.finish(1, true, scene.now()));
-    CHECK_FALSE(scene.plan.finish(1, true, scene.now()));
+    CHECK(scene.plan.finish(1, Result::Good, scene.now()));
+    CHECK_FALSE(scene.plan.finish(1, Result::Good, scene.now()));
+}
+
+TEST_CASE("fetch_plan: refused credentials are not tried again soon", "[marathon][plan]") {
+    Scene scene;
+    scene.all();
+    scene.dirty("/a");
+    CHECK(scene.take() == Ids{"*", "/a"});
+    scene.finish("*", Result::Refused);
+    scene.finish("/a", Result::Refused);
+    CHECK(scene.due().value() >= FetchPlan::kFirstRefusedRetry / 2);
+    CHECK(scene.take().empty());
+    scene.plan.retryNow(scene.now()); // with new ones
+    CHECK(scene.take() == Ids{"*", "/a"});
 }
 
 } // namespace mmsd::marathon

@@ -44,15 +44,17 @@ public:
         if (resource == Resource::Pods && !hasPods)
             refuse("pods", Answer::Kind::NotFound);
     }
+    bool isRenewed = false;
+    [[nodiscard]] bool hasNewCredentials() const override { return isRenewed; }
     void useNextMaster() override { master = (master + 1) % masters; }
     [[nodiscard]] std::size_t masterCount() const override { return masters; }
 
     void close(const std::string& reason = "gone", bool wasAnswered = false) {
-        std::exchange(stream, nullptr)
-            ->onStreamClosed({.reason = reason,
-                              .failure = wasAnswered ? Failure::Closed : Failure::Connect,
-                              .wasAnswered = wasAnswered});
+        end({.reason = reason,
+             .failure = wasAnswered ? Failure::Closed : Failure::Connect,
+             .wasAnswered = wasAnswered});
     }
+    void end(const StreamEnd& end) { std::exchange(stream, nullptr)->onStreamClosed(end); }
     Request take(const std::string& appId) {
         const auto is = [&](const Request& request) { return request.appId == appId; };
         const auto found = std::ranges::find_if(requests, is);
@@ -483,6 +485,94 @@ TEST_CASE("watcher: counts requests and errors by kind", "[marathon][watcher]") 
                                                      {{"pods", "none"}, 1}});
     CHECK(scene.watcher.counters().failures ==
           Pairs{{{"stream", "connect"}, 1}, {{"apps", "status"}, 1}, {{"apps", "malformed"}, 1}});
+}
+
+TEST_CASE("watcher: says so when nothing can be had of any master", "[marathon][watcher]") {
+    Scene scene;
+    scene.watcher.start();
+    SECTION("no stream, no state") {
+        scene.api.end(
+            {.reason = "http://m:1: status 503", .failure = Failure::Status, .wasAnswered = true});
+        CHECK(scene.statuses.back().state == protocol::SourceState::Unreachable);
+        scene.api.refuse("");
+    }
+    SECTION("a stream, no state") {
+        scene.api.stream->onStreamOpen("http://m:1");
+        CHECK(scene.statuses.back().state == protocol::SourceState::Connecting);
+        scene.api.refuse("");
+        CHECK(scene.statuses.back().text == "all apps: status 503");
+    }
+    CHECK(scene.statuses.back().state == protocol::SourceState::Unreachable);
+    CHECK(scene.sent() == 0);
+}
+
+TEST_CASE("watcher: without a stream, what is polled counts", "[marathon][watcher]") {
+    Scene scene;
+    scene.watcher.start();
+    scene.api.close("status 404", true);
+    scene.api.answer("", list({appJson("/a", 1)}));
+    CHECK(scene.statuses.back().state == protocol::SourceState::Connected);
+    CHECK(scene.statuses.back().text.find("status 404") != std::string::npos);
+    while (scene.api.stream == nullptr)
+        REQUIRE(scene.timers.fireNext());
+    scene.api.close("status 404", true);
+    CHECK(scene.statuses.back().state == protocol::SourceState::Connected);
+    while (scene.api.stream == nullptr)
+        REQUIRE(scene.timers.fireNext());
+    scene.api.close("connection refused");
+    CHECK(scene.statuses.back().state == protocol::SourceState::Unreachable);
+}
+
+TEST_CASE("watcher: a state that cannot be confirmed for long is no connection",
+          "[marathon][watcher]") {
+    Scene scene;
+    scene.connect(list({appJson("/a", 1)}));
+    scene.watcher.resync("test");
+    for (int i = 0; i < 3; ++i) {
+        CHECK(scene.statuses.back().state == protocol::SourceState::Connected);
+        while (scene.api.requests.empty())
+            REQUIRE(scene.timers.fireNext());
+        scene.api.refuse("");
+    }
+    CHECK(scene.statuses.back().state == protocol::SourceState::Unreachable);
+    while (scene.api.requests.empty())
+        REQUIRE(scene.timers.fireNext());
+    scene.api.answer("", list({appJson("/a", 1)}));
+    CHECK(scene.statuses.back().state == protocol::SourceState::Connected);
+    CHECK(scene.sent() == 1);
+}
+
+TEST_CASE("watcher: new credentials are tried at once, refused ones rarely",
+          "[marathon][watcher]") {
+    Scene scene;
+    scene.watcher.start();
+    const auto refuse = [&scene] {
+        scene.api.end({.reason = "http://m:1: status 401",
+                       .failure = Failure::Unauthorized,
+                       .wasAnswered = true});
+    };
+    refuse();
+    CHECK(scene.statuses.back().state == protocol::SourceState::Unreachable);
+    CHECK(scene.statuses.back().text.find("status 401") != std::string::npos);
+    int asked = 0;
+    const auto until = scene.timers.now() + seconds{600};
+    while (scene.timers.now() < until) {
+        REQUIRE(scene.timers.fireNext());
+        for (; !scene.api.requests.empty(); ++asked)
+            scene.api.take("").onAnswer(
+                {MarathonApi::Answer::Kind::Failed, "status 401", Failure::Unauthorized});
+        if (scene.api.stream != nullptr) {
+            refuse();
+            ++asked;
+        }
+    }
+    CHECK(asked < 80); // two kinds of requests, each 30 s apart in the end, half of it with jitter
+    scene.api.isRenewed = true;
+    scene.timers.advance(seconds{2});
+    REQUIRE(scene.api.stream != nullptr);
+    scene.api.stream->onStreamOpen("http://m:1");
+    scene.api.answer("", list({}));
+    CHECK(scene.statuses.back().state == protocol::SourceState::Connected);
 }
 
 } // namespace mmsd::marathon
