@@ -30,7 +30,7 @@ void FetchPlan::wantApp(const std::string& id, const Cause& cause, TimePoint now
     else
         known->notBefore = std::min(known->notBefore, notBefore);
     if (dirty_.size() > kMaxDirty)
-        wantAll(dirty_.front().cause, now);
+        startStorm(dirty_.front().cause, now);
 }
 
 void FetchPlan::wantAll(const Cause& cause, TimePoint now) {
@@ -52,9 +52,14 @@ void FetchPlan::want(const Cause& cause, TimePoint notBefore) {
 
 std::vector<FetchPlan::Fetch> FetchPlan::take(TimePoint now) {
     std::vector<Fetch> fetches;
+    const auto hasWaitedLong = [&](const Wanted& wanted) {
+        return wanted.notBefore + kPatience <= now && !isInFlight(wanted.appId);
+    };
+    if (const auto late = std::ranges::find_if(dirty_, hasWaitedLong); late != dirty_.end())
+        startStorm(late->cause, now);
     if (full_ && full_->notBefore <= now && !isInFlight("") && inFlight_.size() < kMaxInFlight) {
         // Dirty apps are fetched beside it, as that is faster, unless they are too many.
-        if (dirty_.size() > kMaxDirty)
+        if (std::exchange(isStorm_, false) || dirty_.size() > kMaxDirty)
             dirty_.clear();
         fullStartedAt_ = now;
         fetches.push_back(start("", std::move(full_->cause), full_->failures, now));
@@ -65,12 +70,30 @@ std::vector<FetchPlan::Fetch> FetchPlan::take(TimePoint now) {
             ++wanted;
             continue;
         }
+        if (!takeTurn(now))
+            break;
         joinUntil_ = now + kJoinTime;
         fetches.push_back(
             start(std::move(wanted->appId), std::move(wanted->cause), wanted->failures, now));
         wanted = dirty_.erase(wanted);
     }
     return fetches;
+}
+
+/** A bucket of kBurst turns that fills by one each kInterval. */
+bool FetchPlan::takeTurn(TimePoint now) {
+    if (turnsUsedUntil_ > now + (kBurst - 1) * kInterval)
+        return false;
+    turnsUsedUntil_ = std::max(turnsUsedUntil_, now) + kInterval;
+    return true;
+}
+
+void FetchPlan::startStorm(const Cause& cause, TimePoint now) {
+    if (isStorm_ || isInFlight(""))
+        return;
+    isStorm_ = true;
+    const auto spacing = std::max<TimePoint::duration>(kStormSpacing, kStormShare * fullDuration_);
+    want(cause, fullStartedAt_ ? std::max(now, *fullStartedAt_ + spacing) : now);
 }
 
 FetchPlan::Fetch FetchPlan::start(std::string appId, Cause cause, unsigned failures,
@@ -91,8 +114,10 @@ std::optional<FetchPlan::Fetch> FetchPlan::finish(RequestNumber number, Result r
         return std::nullopt;
     Fetch fetch = std::move(place->second);
     inFlight_.erase(place);
-    if (fetch.isFull())
+    if (fetch.isFull()) {
+        fullDuration_ = now - fetch.startedAt;
         fullFailures_ = result == Result::Good ? 0 : fullFailures_ + 1;
+    }
     if (result != Result::Good)
         retry(fetch, result == Result::Refused ? kFirstRefusedRetry : kFirstRetry, now);
     return fetch;
@@ -125,15 +150,16 @@ std::optional<TimePoint> FetchPlan::nextDue() const {
     if (inFlight_.size() >= kMaxInFlight)
         return std::nullopt;
     std::optional<TimePoint> next;
-    const auto consider = [&next](const Wanted& wanted) {
-        if (!next || wanted.notBefore < *next)
-            next = wanted.notBefore;
+    const auto consider = [&next](TimePoint due) {
+        if (!next || due < *next)
+            next = due;
     };
     if (full_ && !isInFlight(""))
-        consider(*full_);
+        consider(full_->notBefore);
+    const TimePoint nextTurn = turnsUsedUntil_ - (kBurst - 1) * kInterval;
     for (const Wanted& wanted : dirty_) {
         if (!isInFlight(wanted.appId))
-            consider(wanted);
+            consider(std::max(wanted.notBefore, nextTurn));
     }
     return next;
 }

@@ -16,14 +16,23 @@
 namespace mmsd::marathon {
 
 /** Turns hints into requests: the first hint after a quiet time acts at once, those of the next
- *  moments join; few requests at a time; too many dirty apps become one full fetch; failures are
- *  tried again with a back-off. Numbers all requests. */
+ *  moments join; few requests at a time and in any second; more dirty apps than that become full
+ *  fetches; failures are tried again with a back-off. Numbers all requests. */
 class FetchPlan {
 public:
     using milliseconds = std::chrono::milliseconds;
     static constexpr milliseconds kJoinTime{50};
     static constexpr std::size_t kMaxInFlight = 4;
     static constexpr std::size_t kMaxDirty = 200; ///< more cost Marathon less as one answer
+    /** Requests for single apps: so many at once after a quiet time, then one per interval, which
+     *  is more than any cluster needs for long. 2000 events in 2 s cost fewer than 50. */
+    static constexpr unsigned kBurst = 12;
+    static constexpr milliseconds kInterval{100};
+    /** A dirty app that has waited so long for its turn makes it a storm: one full fetch is due,
+     *  but at most a quarter of the time is spent on these. */
+    static constexpr milliseconds kPatience{500};
+    static constexpr milliseconds kStormSpacing{1'000};
+    static constexpr int kStormShare = 4;
     /** For full fetches whose cause is mostly accompanied by events that name the apps: these go
      *  first, and a Marathon under change is spared full answers at every change. */
     static constexpr milliseconds kSoonDelay{500};
@@ -79,6 +88,8 @@ private:
         unsigned failures = 0;
     };
     void want(const Cause& cause, TimePoint notBefore);
+    [[nodiscard]] bool takeTurn(TimePoint now);
+    void startStorm(const Cause& cause, TimePoint now);
     void retry(const Fetch& fetch, milliseconds first, TimePoint now);
     [[nodiscard]] Fetch start(std::string appId, Cause cause, unsigned failures, TimePoint now);
     [[nodiscard]] bool isInFlight(const std::string& appId) const;
@@ -90,6 +101,9 @@ private:
     std::map<RequestNumber, Fetch> inFlight_;
     TimePoint joinUntil_{};
     std::optional<TimePoint> fullStartedAt_;
+    TimePoint::duration fullDuration_{0}; ///< of the last one
+    bool isStorm_ = false;                ///< the full fetch that is wanted takes the dirty apps
+    TimePoint turnsUsedUntil_{};          ///< each request moves it by kInterval
     unsigned fullFailures_ = 0;
 };
 

@@ -7,6 +7,7 @@
 #include "daemon/marathon/event.h"
 #include "daemon/marathon/json.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace mmsd::marathon {
@@ -227,6 +228,7 @@ void MarathonClient::connectStream() {
     stream.requestId = ++lastId_;
     HttpRequestSpec spec = specFor(stream.url, "text/event-stream", stream.mayAuthorize);
     spec.stallTimeout = stallTimeout_;
+    spec.firstByteTimeout = std::min(spec.firstByteTimeout, stallTimeout_);
     bool hasFailed = false;
     stream.isWaitingForHost = !resolve(stream.url.origin, spec.resolve, hasFailed);
     if (!stream.isWaitingForHost) {

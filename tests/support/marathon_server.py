@@ -38,9 +38,11 @@ class MarathonServer:
 
     def __init__(
         self, generation="1.5", hosts=None, heartbeat=10.0, auth=None, tls=None, prefix="",
-        standby_for=None, has_leader=True, is_chunked=False,
+        standby_for=None, has_leader=True, is_chunked=False, client_ca=None,
     ) -> None:
         """@auth: "user:password" (basic) or "token=…"; @tls: (certificate file, key file).
+
+        @client_ca: file of the CA that must have signed the client's certificate.
 
         @prefix: path in front of everything; @standby_for: URL of the node that leads, which makes
         this one proxy or redirect.
@@ -55,10 +57,10 @@ class MarathonServer:
         self.port = 0
         self._heartbeat = heartbeat
         self._auth = auth
-        self._tls = None
+        self._tls: ssl.SSLContext | None = None
+        self._client_ca = client_ca
         if tls:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(*tls)
+            self.use_certificate(*tls)
         self._prefix = prefix.rstrip("/")
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.StreamWriter] = set()
@@ -66,6 +68,14 @@ class MarathonServer:
     @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}{self._prefix}"
+
+    def use_certificate(self, certificate: str, key: str) -> None:
+        """For connections of the next open()."""
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.load_cert_chain(certificate, key)
+        if self._client_ca:
+            self._tls.load_verify_locations(self._client_ca)
+            self._tls.verify_mode = ssl.CERT_REQUIRED
 
     async def open(self, port: int = 0) -> None:
         """Listens; with 0 on the port it had before, or a free one."""

@@ -4,6 +4,8 @@
 #include "tests/support/catch.h"
 #include "tests/unit/marathon/support.h"
 
+#include <map>
+
 namespace mmsd::marathon {
 
 namespace {
@@ -110,6 +112,53 @@ TEST_CASE("fetch_plan: many dirty apps become one full fetch", "[marathon][plan]
     CHECK(scene.started.back().cause.text == "event /app-0");
     CHECK(scene.plan.dirtyCount() == 0);
     CHECK_FALSE(scene.due());
+}
+
+TEST_CASE("fetch_plan: a storm of events costs few requests", "[marathon][plan]") {
+    const std::size_t apps = GENERATE(1, 4, 100, 2'000);
+    const milliseconds duration = GENERATE(milliseconds{3}, milliseconds{400}); // of a request
+    CAPTURE(apps, duration);
+    Scene scene;
+    std::size_t requests = 0;
+    std::map<std::string, milliseconds> hinted; // not fetched since
+    std::map<RequestNumber, milliseconds> ends; // of requests under way
+    const auto step = [&] {
+        while (!ends.empty() && ends.begin()->second <= scene.time) {
+            CHECK(scene.plan.finish(ends.begin()->first, Result::Good, scene.now()));
+            ends.erase(ends.begin());
+        }
+        for (const FetchPlan::Fetch& fetch : scene.plan.take(scene.now())) {
+            ++requests;
+            ends.emplace(fetch.number, scene.time + duration);
+            fetch.isFull() ? hinted.clear() : static_cast<void>(hinted.erase(fetch.appId));
+        }
+    };
+    for (std::size_t i = 0; i < 2'000; ++i) { // in two seconds
+        const std::string id = "/app-" + std::to_string(i % apps);
+        scene.dirty(id);
+        hinted.try_emplace(id, scene.time);
+        step();
+        scene.time += milliseconds{1};
+    }
+    CHECK(requests <= 50);
+    const milliseconds end = scene.time;
+    while (scene.due() || !ends.empty()) {
+        scene.time += milliseconds{1};
+        step();
+        REQUIRE(scene.time < end + std::chrono::seconds{5}); // soon all is quiet
+    }
+    CHECK(hinted.empty()); // nothing was forgotten
+}
+
+TEST_CASE("fetch_plan: a change now and then has its turn at once", "[marathon][plan]") {
+    Scene scene;
+    for (int i = 0; i < 200; ++i) {
+        const std::string id = "/app-" + std::to_string(i);
+        scene.dirty(id);
+        CHECK(scene.take() == Ids{id});
+        scene.finish(id);
+        scene.time += milliseconds{100};
+    }
 }
 
 TEST_CASE("fetch_plan: events go on during a full fetch", "[marathon][plan]") {
