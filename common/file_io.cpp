@@ -15,29 +15,6 @@ namespace mmsd {
 
 namespace {
 
-std::string readAll(int fd, const std::string& name, std::size_t limit) {
-    struct stat status {};
-    if (::fstat(fd, &status) != 0)
-        throwErrno("stat " + name);
-    // Pseudo files have size 0, and a file may grow: the size is a hint only.
-    std::size_t step = std::max<std::size_t>(static_cast<std::size_t>(status.st_size) + 1, 4096);
-
-    std::string content;
-    while (content.size() <= limit) {
-        const std::size_t used = content.size();
-        content.resize(used + std::min(step, limit + 1 - used));
-        const ssize_t count = ::read(fd, content.data() + used, content.size() - used);
-        const int error = errno;
-        content.resize(used + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-        if (count == 0)
-            return content;
-        if (count < 0 && error != EINTR)
-            throwErrno("read " + name, error);
-        step = std::max<std::size_t>(content.size(), 4096);
-    }
-    throwErrno("read " + name, EFBIG);
-}
-
 /** Removes a temporary file unless it was renamed. */
 class TemporaryFile {
 public:
@@ -83,8 +60,31 @@ UniqueFd openFile(const std::string& path, int flags, mode_t mode) {
     return fd;
 }
 
+std::string readOpenFile(int fd, const std::string& name, std::size_t limit) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0)
+        throwErrno("stat " + name);
+    // Pseudo files have size 0, and a file may grow: the size is a hint only.
+    std::size_t step = std::max<std::size_t>(static_cast<std::size_t>(status.st_size) + 1, 4096);
+
+    std::string content;
+    while (content.size() <= limit) {
+        const std::size_t used = content.size();
+        content.resize(used + std::min(step, limit + 1 - used));
+        const ssize_t count = ::read(fd, content.data() + used, content.size() - used);
+        const int error = errno;
+        content.resize(used + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+        if (count == 0)
+            return content;
+        if (count < 0 && error != EINTR)
+            throwErrno("read " + name, error);
+        step = std::max<std::size_t>(content.size(), 4096);
+    }
+    throwErrno("read " + name, EFBIG);
+}
+
 std::string readFile(const std::string& path, std::size_t limit) {
-    return readAll(openFile(path, O_RDONLY).get(), path, limit);
+    return readOpenFile(openFile(path, O_RDONLY).get(), path, limit);
 }
 
 std::optional<std::string> readFileAt(int dirFd, const std::string& name, std::size_t limit) {
@@ -93,7 +93,7 @@ std::optional<std::string> readFileAt(int dirFd, const std::string& name, std::s
         return std::nullopt;
     if (!fd.isDefined())
         throwErrno("open " + name);
-    return readAll(fd.get(), name, limit);
+    return readOpenFile(fd.get(), name, limit);
 }
 
 void replaceFileAt(int dirFd, const std::string& name, std::span<const std::byte> content,

@@ -21,6 +21,8 @@ namespace mmsd {
  *  @param limit  octets; a larger file is an error (EFBIG)
  *  @throws SysError naming @p path */
 [[nodiscard]] std::string readFile(const std::string& path, std::size_t limit);
+/** The same from where an open file stands. @param name for messages */
+[[nodiscard]] std::string readOpenFile(int fd, const std::string& name, std::size_t limit);
 /** The same relative to a folder; nothing if there is no such file. */
 [[nodiscard]] std::optional<std::string> readFileAt(int dirFd, const std::string& name,
                                                     std::size_t limit);

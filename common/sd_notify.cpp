@@ -17,21 +17,18 @@ namespace mmsd {
 
 namespace {
 
-/** Takes a variable out of the environment; empty if it is not there. */
-std::string takeVariable(const char* name) {
+std::string variable(const char* name) {
     const char* const value = std::getenv(name);
-    std::string text = value != nullptr ? value : "";
-    ::unsetenv(name);
-    return text;
+    return value != nullptr ? value : "";
 }
 
 } // namespace
 
 SdNotifier SdNotifier::fromEnvironment() {
     SdNotifier notifier;
-    const std::string address = takeVariable("NOTIFY_SOCKET");
-    const auto limit = parseNumber<std::uint64_t>(takeVariable("WATCHDOG_USEC"));
-    const std::string pid = takeVariable("WATCHDOG_PID");
+    const std::string address = variable("NOTIFY_SOCKET");
+    const auto limit = parseNumber<std::uint64_t>(variable("WATCHDOG_USEC"));
+    const std::string pid = variable("WATCHDOG_PID");
 
     const bool isSupported = address.starts_with('/') || address.starts_with('@');
     if (!isSupported || address.size() >= sizeof(sockaddr_un::sun_path))

@@ -15,8 +15,8 @@ namespace mmsd {
  *  Source: sd_notify(3). */
 class SdNotifier {
 public:
-    /** Takes $NOTIFY_SOCKET and $WATCHDOG_USEC out of the environment, so that no child has them.
-     */
+    /** From $NOTIFY_SOCKET, $WATCHDOG_USEC and $WATCHDOG_PID, which stay for a program that this
+     *  process may execute in its place; a child must not have them. */
     [[nodiscard]] static SdNotifier fromEnvironment();
 
     /** @param state newline-separated assignments */

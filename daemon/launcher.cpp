@@ -12,8 +12,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -148,8 +146,7 @@ LaunchedProcess launch(const LaunchPlan& plan) {
     child.errorPipe = theirErrorPipe.get();
     child.parent = ::getpid();
 
-    // Blocked until the child has default dispositions: our handlers write to a pipe that both
-    // would share.
+    // Blocked until the child has default dispositions.
     sigset_t all;
     sigset_t previous;
     ::sigfillset(&all);
@@ -165,15 +162,7 @@ LaunchedProcess launch(const LaunchPlan& plan) {
     if (pid < 0)
         throwErrno("fork", forkError);
 
-    // <sys/pidfd.h> of glibc 2.36 does not link from C++.
-    UniqueFd pidFd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
-    if (!pidFd.isDefined()) {
-        const int error = errno;
-        ::kill(pid, SIGKILL);
-        ::waitpid(pid, nullptr, 0);
-        throwErrno("pidfd_open", error);
-    }
-    return {pid, std::move(pidFd), std::move(ourChannel), std::move(ourErrorPipe)};
+    return {pid, std::move(ourChannel), std::move(ourErrorPipe)};
 }
 
 std::optional<LaunchFailure> takeLaunchFailure(int errorPipe) {

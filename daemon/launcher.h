@@ -26,7 +26,6 @@ struct LaunchPlan {
 /** A child that was forked; whether it reached its executable shows when it ends. */
 struct LaunchedProcess {
     pid_t pid = 0;
-    UniqueFd pidFd;
     UniqueFd channel;   ///< our end, non-blocking; the child's end is its descriptor 3
     UniqueFd errorPipe; ///< for takeLaunchFailure()
 };

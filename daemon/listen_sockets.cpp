@@ -13,6 +13,9 @@
 #include <cstring>
 #include <iterator>
 #include <stdexcept>
+#include <string_view>
+#include <tuple>
+#include <utility>
 
 namespace mmsd::supervisor {
 
@@ -27,11 +30,30 @@ bool turnOn(int fd, int level, int option) noexcept {
     return ::setsockopt(fd, level, option, &on, sizeof on) == 0;
 }
 
+int socketType(std::string_view role) noexcept {
+    return role.ends_with("-udp") ? SOCK_DGRAM : SOCK_STREAM;
+}
+
+bool isBoundAs(int fd, const ListenEndpoint& wanted) noexcept {
+    int type = 0;
+    socklen_t typeLength = sizeof type;
+    sockaddr_storage found{};
+    socklen_t length = sizeof found;
+    if (::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &typeLength) != 0 ||
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&found), &length) != 0)
+        return false;
+    if (wanted.role.ends_with("-store"))
+        return type == SOCK_SEQPACKET && found.ss_family == AF_UNIX;
+    sockaddr_storage expected{};
+    return type == socketType(wanted.role) && length == wanted.endpoint.toSockaddr(expected) &&
+           std::memcmp(&found, &expected, length) == 0;
+}
+
 UniqueFd openListener(const ListenEndpoint& wanted, bool isShared) {
     sockaddr_storage address{};
     const socklen_t length = wanted.endpoint.toSockaddr(address);
-    const bool isUdp = wanted.role.ends_with("-udp");
-    const int type = isUdp ? SOCK_DGRAM : SOCK_STREAM;
+    const int type = socketType(wanted.role);
+    const bool isUdp = type == SOCK_DGRAM;
     UniqueFd fd{::socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     // On UDP, SO_REUSEADDR would let two servers share the port.
     if (fd.isDefined() && (isUdp || turnOn(fd.get(), SOL_SOCKET, SO_REUSEADDR)) &&
@@ -52,6 +74,13 @@ UniqueFd openListener(const ListenEndpoint& wanted, bool isShared) {
     throw StartError{error == EACCES ? ExitCode::Permission : ExitCode::OperatingSystem, text};
 }
 
+std::pair<UniqueFd, UniqueFd> openStore() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
+        throwErrno("socketpair");
+    return {UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+}
+
 } // namespace
 
 bool ListenSockets::shareWith(const ListenEndpoint& further) const {
@@ -65,11 +94,19 @@ bool ListenSockets::shareWith(const ListenEndpoint& further) const {
 
 ListenSockets ListenSockets::openMissing(const std::vector<ListenEndpoint>& wanted) const {
     ListenSockets opened;
-    for (const ListenEndpoint& endpoint : wanted)
-        if (std::ranges::find(listeners_, endpoint, &Listener::endpoint) == listeners_.end())
-            opened.listeners_.push_back(
-                {endpoint,
-                 openListener(endpoint, shareWith(endpoint) || opened.shareWith(endpoint))});
+    UniqueFd otherEnd;
+    for (const ListenEndpoint& endpoint : wanted) {
+        if (std::ranges::find(listeners_, endpoint, &Listener::endpoint) != listeners_.end())
+            continue;
+        UniqueFd fd;
+        if (!endpoint.role.ends_with("-store"))
+            fd = openListener(endpoint, shareWith(endpoint) || opened.shareWith(endpoint));
+        else if (otherEnd.isDefined())
+            fd = std::move(otherEnd);
+        else
+            std::tie(fd, otherEnd) = openStore();
+        opened.listeners_.push_back({endpoint, std::move(fd)});
+    }
     return opened;
 }
 
@@ -78,6 +115,14 @@ void ListenSockets::adopt(ListenSockets opened, const std::vector<ListenEndpoint
         return std::ranges::find(wanted, listener.endpoint) == wanted.end();
     });
     std::ranges::move(opened.listeners_, std::back_inserter(listeners_));
+}
+
+void ListenSockets::inherit(Handover& handover, const std::vector<ListenEndpoint>& wanted) {
+    for (const ListenEndpoint& endpoint : wanted) {
+        UniqueFd fd = takeFd(handover, endpoint.process + '/' + endpoint.role);
+        if (isBoundAs(fd.get(), endpoint))
+            listeners_.push_back({endpoint, std::move(fd)});
+    }
 }
 
 int ListenSockets::fd(const ListenEndpoint& endpoint) const {

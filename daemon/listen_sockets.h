@@ -4,14 +4,17 @@
 
 #include "common/unique_fd.h"
 #include "daemon/process_plan.h"
+#include "daemon/upgrade.h"
 
 #include <vector>
 
 namespace mmsd::supervisor {
 
-/** Owns bound sockets: TCP, listening, or UDP for a role that ends with "-udp". Several processes
- *  of one port have a socket each, among which the kernel divides the clients (SO_REUSEPORT). Runs
- *  in the supervisor, which never accepts or reads. */
+/** Owns bound sockets: roles "…-tcp", listening, and "…-udp". Several processes of one port have a
+ *  socket each, among which the kernel divides the clients (SO_REUSEPORT). "…-in-store" and
+ *  "…-out-store" are the ends of a queue of descriptors in flight (SCM_RIGHTS), in which a worker
+ *  leaves its sockets for the next: bound, and receiving, while there is no worker. Runs in the
+ *  supervisor, which never accepts or reads. */
 class ListenSockets {
 public:
     /** Binds what @p wanted has and *this has not; *this stays as it is.
@@ -22,6 +25,14 @@ public:
     /** Takes over what was opened; closes what is not wanted any more. */
     void adopt(ListenSockets opened, const std::vector<ListenEndpoint>& wanted);
 
+    /** Takes over what @p wanted has from another supervisor, where it is what its role says. */
+    void inherit(Handover& handover, const std::vector<ListenEndpoint>& wanted);
+
+    struct Listener {
+        ListenEndpoint endpoint;
+        UniqueFd fd;
+    };
+    [[nodiscard]] const std::vector<Listener>& all() const noexcept { return listeners_; }
     /** Borrowed; it must be open. */
     [[nodiscard]] int fd(const ListenEndpoint& endpoint) const;
     /** The same for a process that is started: listening again, as its predecessor may have shut
@@ -29,10 +40,6 @@ public:
     [[nodiscard]] int revived(const ListenEndpoint& endpoint) const;
 
 private:
-    struct Listener {
-        ListenEndpoint endpoint;
-        UniqueFd fd;
-    };
     /** Lets a further socket of another process join those on its port.
      *  @return whether there are any */
     [[nodiscard]] bool shareWith(const ListenEndpoint& further) const;

@@ -58,16 +58,10 @@ void checkOwnPorts(const protocol::Settings& settings) {
 
 } // namespace
 
-Options readOptions(std::span<const char* const> argv, const std::vector<std::string>& pinned) {
-    std::vector<const char*> arguments{argv.front()};
-    for (const std::string& flag : pinned)
-        arguments.push_back(flag.c_str());
-    arguments.insert(arguments.end(), argv.begin() + 1, argv.end());
-
+Options readOptions(std::span<const char* const> argv) {
     Options options;
     protocol::Settings& settings = options.settings;
-    settings.parseCommandLine(static_cast<int>(arguments.size()), arguments.data(),
-                              protocol::kForSupervisor);
+    settings.parseCommandLine(static_cast<int>(argv.size()), argv.data(), protocol::kForSupervisor);
     if (settings.flag("help") || settings.flag("version")) {
         options.action = settings.flag("help") ? Action::PrintHelp : Action::PrintVersion;
         return options;

@@ -22,10 +22,8 @@ struct Options {
 /** Reads the command line, then the file that it names; without --config the default file, if
  *  there is one.
  *  @param argv   with the program's name in front
- *  @param pinned further flags, each as "--name=value"; those of @p argv win
  *  @throws UsageError, ConfigurationError; with --check-config the first only */
-[[nodiscard]] Options readOptions(std::span<const char* const> argv,
-                                  const std::vector<std::string>& pinned = {});
+[[nodiscard]] Options readOptions(std::span<const char* const> argv);
 
 /** How this process logs with these settings. */
 [[nodiscard]] LogConfig logConfig(const protocol::Settings& settings);

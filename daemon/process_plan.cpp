@@ -64,10 +64,11 @@ std::vector<ProcessPlan> planProcesses(const protocol::Settings& settings, bool 
         plan.executable = settings.text("worker-dir") + '/' + spec.executable;
         plan.arguments = settings.argumentsFor(spec.settings);
         for (const SocketSpec& socket : spec.sockets)
-            plan.listeners.push_back(
-                {spec.name,
-                 socket.role,
-                 {settings.address(socket.addressSetting), settings.port(socket.portSetting)}});
+            plan.listeners.push_back({spec.name, socket.role,
+                                      socket.addressSetting == nullptr
+                                          ? InetEndpoint{}
+                                          : InetEndpoint{settings.address(socket.addressSetting),
+                                                         settings.port(socket.portSetting)}});
         if (!plan.isEnabled)
             continue;
         checkExecutable(plan);

@@ -9,6 +9,7 @@
 #include "daemon/options.h"
 #include "daemon/start_error.h"
 #include "daemon/supervisor.h"
+#include "daemon/upgrade.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -20,21 +21,19 @@
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <utility>
 
 namespace mmsd::supervisor {
 
 namespace {
 
-/** What the caller may have left us: closed standard descriptors, blocked or ignored signals. */
+/** What the caller may have left us: closed standard descriptors, ignored signals. */
 void cleanProcess() {
     // Whatever we open must not become the descriptor that somebody else writes errors to.
     int fd = 0;
     while ((fd = ::open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO) {
     }
     ::close(fd);
-    sigset_t none;
-    ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::signal(SIGCHLD, SIG_DFL); // ignored, it would take the exit status of our children
     ::signal(SIGPIPE, SIG_IGN);
     ::umask(0022);
@@ -57,14 +56,18 @@ ExitCode act(std::span<const char* const> argv, const Timing& timing) {
     case Action::PrintVersion:
         return print("mmsd " MMSD_VERSION "\nLicence: MIT\n");
     case Action::CheckConfig:
+        if (Handover handover = takeHandover(::getppid(), options.settings); !handover.empty())
+            return rehearse(std::move(handover), options.settings);
         return print(options.settings.toText());
     case Action::Run:
         break;
     }
+    // First, before another descriptor gets a number that it names.
+    Handover handover = takeHandover(::getpid(), options.settings);
     cleanProcess();
     configureLog(logConfig(options.settings));
     EventLoop loop;
-    Supervisor supervisor{loop, argv, std::move(options.settings), timing};
+    Supervisor supervisor{loop, argv, std::move(options.settings), timing, std::move(handover)};
     return supervisor.run();
 }
 

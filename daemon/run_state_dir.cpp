@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <exception>
+#include <utility>
 
 namespace mmsd::supervisor {
 
@@ -31,10 +32,12 @@ struct stat statusOf(int fd, const std::string& name) {
 
 } // namespace
 
-RunStateDir::RunStateDir(const std::string& path) : path_{path} {
+RunStateDir::RunStateDir(const std::string& path, UniqueFd locked)
+    : path_{path}, directory_{std::move(locked)} {
     if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST)
         throwErrno("make " + path);
-    directory_ = openFile(path, O_RDONLY | kOpenFolder);
+    if (!directory_.isDefined())
+        directory_ = openFile(path, O_RDONLY | kOpenFolder);
     const struct stat status = statusOf(directory_.get(), path);
     // Whoever may write here could put a link where we make a folder as root.
     if (status.st_uid != ::geteuid() || (status.st_mode & 0022) != 0)

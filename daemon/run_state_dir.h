@@ -16,8 +16,12 @@ namespace mmsd::supervisor {
 class RunStateDir {
 public:
     /** Makes the folder (0755) if it is missing; one that exists must be ours alone to write.
+     *  @param locked a handle of it that has the lock already, or none
      *  @throws StartError, SysError */
-    explicit RunStateDir(const std::string& path);
+    explicit RunStateDir(const std::string& path, UniqueFd locked = {});
+
+    /** The handle with the lock, borrowed. */
+    [[nodiscard]] int lock() const noexcept { return directory_.get(); }
 
     /** Makes a folder for one process, or gives it the right owner and mode. @throws SysError */
     void makeDirectory(const std::string& name, mode_t mode,

@@ -2,11 +2,15 @@
 // Store and forward of snapshots.
 #include "daemon/snapshot_relay.h"
 
+#include "common/file_io.h"
 #include "protocol/limits.h"
 #include "protocol/protocol_error.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -40,6 +44,14 @@ bool SnapshotRelay::take(const protocol::FrameView& frame) {
     newest_ = std::make_shared<const std::vector<std::byte>>(std::move(pending_->frames));
     pending_.reset();
     return true;
+}
+
+void SnapshotRelay::restore(int file) {
+    ::lseek(file, 0, SEEK_SET);
+    const std::string content = readOpenFile(file, "the snapshot", protocol::kMaxSnapshotBytes);
+    std::span<const std::byte> rest = std::as_bytes(std::span{content});
+    while (const auto frame = protocol::takeFrame(rest))
+        take(*frame);
 }
 
 void SnapshotRelay::begin(const protocol::FrameView& frame) {

@@ -22,6 +22,8 @@ public:
      *  @throws ProtocolError on a generation that does not rise, wrong counts, sizes or checksum;
      *          the unfinished transaction is dropped, the newest snapshot stays */
     bool take(const protocol::FrameView& frame);
+    /** Takes the newest() of another relay from a file. @throws ProtocolError like take() */
+    void restore(int file);
     /** The watcher is gone: what it did not finish will never be. */
     void dropUnfinished() noexcept { pending_.reset(); }
 

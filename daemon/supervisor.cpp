@@ -5,9 +5,13 @@
 #include "common/log.h"
 #include "common/sys_error.h"
 #include "daemon/options.h"
+#include "daemon/start_error.h"
 #include "protocol/limits.h"
+#include "protocol/protocol_error.h"
 
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,34 +24,31 @@ namespace mmsd::supervisor {
 using protocol::MessageType;
 
 Supervisor::Supervisor(EventLoop& loop, std::span<const char* const> argv,
-                       protocol::Settings settings, const Timing& timing)
+                       protocol::Settings settings, const Timing& timing, Handover handover)
     : loop_{loop}, argv_{argv}, settings_{std::move(settings)}, timing_{timing},
       isRoot_{::geteuid() == 0}, notifier_{SdNotifier::fromEnvironment()},
-      plans_{planProcesses(settings_, isRoot_)}, runState_{settings_.text("run-state-dir")},
+      plans_{planProcesses(settings_, isRoot_)}, runState_{settings_.text("run-state-dir"),
+                                                           takeFd(handover, kRunStateDir)},
       statusTimer_{timers_.create([this] { publishStatus(); })} {
     prepareDirectories(plans_);
-    const auto wanted = enabledListeners(plans_);
-    listeners_.adopt(listeners_.openMissing(wanted), wanted);
     for (const ProcessPlan& plan : plans_) {
         processes_.emplace_back(*plan.spec,
                                 WorkerProcess::Context{loop_, timers_, runState_, timing_, *this});
         runState_.removePidFile(plan.spec->name); // of an mmsd that was killed
     }
+    if (!handover.empty())
+        takeOver(std::move(handover));
+    const auto wanted = enabledListeners(plans_);
+    listeners_.adopt(listeners_.openMissing(wanted), wanted);
 
-    const auto onSignal = [this](int number, std::function<void()> callback) {
-        signals_.push_back(std::make_unique<SignalEvent>(loop_, number, std::move(callback)));
-    };
-    onSignal(SIGTERM, [this] { shutDown(); });
-    onSignal(SIGINT, [this] { shutDown(); });
-    onSignal(SIGHUP, [this] { reload(); });
-    onSignal(SIGUSR1, [this] { logStatus(); });
-    onSignal(SIGUSR2, [] { logWarning("SIGUSR2 ignored: restart mmsd to run another version"); });
+    watchSignals();
     if (const auto interval = notifier_.watchdogInterval()) {
         watchdogTimer_ = timers_.create([this, interval] {
             notifier_.notify("WATCHDOG=1");
             watchdogTimer_->start(*interval);
         });
-        watchdogTimer_->start(*interval);
+        // At once: a predecessor may have fed it nearly an interval ago.
+        watchdogTimer_->start(std::chrono::milliseconds::zero());
     }
 }
 
@@ -63,6 +64,49 @@ ExitCode Supervisor::run() {
     return exitCode_;
 }
 
+void Supervisor::watchSignals() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD})
+        ::sigaddset(&set, number);
+    signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals_.isDefined() || ::sigprocmask(SIG_SETMASK, &set, nullptr) != 0)
+        throwErrno("watch signals");
+    signalEvent_ =
+        std::make_unique<IoEvent>(loop_, signals_.get(), [this](bool, bool) { onSignal(); });
+    signalEvent_->watch(true, false);
+}
+
+void Supervisor::onSignal() {
+    signalfd_siginfo info{};
+    if (::read(signals_.get(), &info, sizeof info) != sizeof info)
+        return;
+    switch (info.ssi_signo) {
+    case SIGHUP:
+        return reload();
+    case SIGUSR1:
+        return logStatus();
+    case SIGUSR2:
+        return upgrade();
+    case SIGCHLD:
+        return reapChildren();
+    default:
+        return shutDown();
+    }
+}
+
+/** All that have ended, as one signal may stand for several. As process 1 of a container we also
+ *  get what others left behind, like the HAProxy of a manager that was killed. */
+void Supervisor::reapChildren() {
+    siginfo_t info{};
+    while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
+        const auto process = std::ranges::find(processes_, info.si_pid, &WorkerProcess::pid);
+        if (process != processes_.end())
+            process->onEnd(info);
+        info = {};
+    }
+}
+
 void Supervisor::prepareDirectories(const std::vector<ProcessPlan>& plans) const {
     for (const ProcessPlan& plan : plans)
         if (plan.isEnabled && plan.spec->stateDirectory != nullptr)
@@ -70,11 +114,47 @@ void Supervisor::prepareDirectories(const std::vector<ProcessPlan>& plans) const
                                     plan.identity);
 }
 
-Supervisor::SocketStore Supervisor::makeSocketStore() {
-    std::array<int, 2> fds{};
-    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds.data()) != 0)
-        throwErrno("socketpair");
-    return {UniqueFd{fds[0]}, UniqueFd{fds[1]}};
+void Supervisor::takeOver(Handover handover) {
+    isStarting_ = false;
+    listeners_.inherit(handover, enabledListeners(plans_));
+    // A process that is not wanted any more ends when its channel is closed with the handover.
+    for (std::size_t i = 0; i < plans_.size(); ++i)
+        if (const auto former = handover.find(plans_[i].spec->name);
+            plans_[i].isEnabled && former != handover.end())
+            processes_[i].adopt(std::move(former->second));
+    try {
+        if (const UniqueFd snapshot = takeFd(handover, kSnapshot); snapshot.isDefined())
+            relay_.restore(snapshot.get());
+    } catch (const protocol::ProtocolError& error) {
+        logWarning("no state taken over", {{"reason", error.what()}});
+    }
+    logInfo("running in place of another version", {{"generation", relay_.generation()}});
+}
+
+void Supervisor::upgrade() {
+    if (isStopping_)
+        return;
+    try {
+        Successor successor{program_, argv_, settings_.text("run-as")};
+        successor.pass(kRunStateDir, runState_.lock());
+        for (const auto& [endpoint, fd] : listeners_.all())
+            successor.pass(endpoint.process + '/' + endpoint.role, fd.get());
+        for (const WorkerProcess& process : processes_)
+            if (process.isWanted() || !process.isStopped())
+                successor.pass(process.spec().name, process.channelFd(), process.pid(),
+                               process.info().restarts);
+        if (relay_.newest())
+            successor.pass(kSnapshot, *relay_.newest());
+        successor.rehearse();
+        logInfo("executing anew", {{"program", program_}});
+        if (isReadyTold_)
+            tellReloading();
+        successor.execute();
+    } catch (const std::exception& error) {
+        logError("cannot execute anew, this version goes on", {{"reason", error.what()}});
+    }
+    if (isReadyTold_)
+        notifier_.notify("READY=1");
 }
 
 WorkerProcess::Owner::Start Supervisor::prepareStart(const WorkerProcess& process) {
@@ -97,19 +177,10 @@ WorkerProcess::Owner::Start Supervisor::prepareStart(const WorkerProcess& proces
                    .logLevel = settings_.logLevel(),
                    .lastGeneration = relay_.generation(),
                    .sockets = {}};
-    int fd = protocol::kFirstSocketFd;
-    const auto pass = [&](int socket, std::string role) {
-        start.plan.sockets.push_back(socket);
-        start.hello.sockets.push_back({static_cast<std::uint8_t>(fd++), std::move(role)});
-    };
-    for (const ListenEndpoint& listener : plan.listeners)
-        pass(listeners_.revived(listener), listener.role);
-    if (spec.keepsSockets) {
-        SocketStore& store = stores_[&spec];
-        if (!store.in.isDefined())
-            store = makeSocketStore();
-        pass(store.in.get(), std::string{spec.userSuffix} + "-in-store");
-        pass(store.out.get(), std::string{spec.userSuffix} + "-out-store");
+    std::uint8_t fd = protocol::kFirstSocketFd;
+    for (const ListenEndpoint& listener : plan.listeners) {
+        start.plan.sockets.push_back(listeners_.revived(listener));
+        start.hello.sockets.push_back({fd++, listener.role});
     }
     return start;
 }
@@ -159,10 +230,8 @@ void Supervisor::onChange(WorkerProcess& process) {
 void Supervisor::reload() {
     if (isStopping_)
         return;
-    // Before READY=1 the service manager knows of no reload.
     if (isReadyTold_)
-        notifier_.notify("RELOADING=1\nMONOTONIC_USEC=" +
-                         std::to_string(toMicroseconds(timers_.now())));
+        tellReloading();
     try {
         apply(readSettingsAgain());
         logInfo("configuration read again");
@@ -176,16 +245,19 @@ void Supervisor::reload() {
         notifier_.notify("READY=1");
 }
 
+/** Only after READY=1: before, the service manager knows of no reload. */
+void Supervisor::tellReloading() {
+    notifier_.notify("RELOADING=1\nMONOTONIC_USEC=" +
+                     std::to_string(toMicroseconds(timers_.now())));
+}
+
 protocol::Settings Supervisor::readSettingsAgain() const {
     protocol::Settings settings = readOptions(argv_).settings;
-    std::vector<std::string> pinned;
-    for (const char* name : {"run-state-dir", "run-as", "worker-dir"}) {
-        if (settings.text(name) == settings_.text(name))
-            continue;
-        logWarning("setting changes only when mmsd is restarted", {{"setting", name}});
-        pinned.push_back(std::string{"--"} + name + '=' + settings_.text(name));
-    }
-    return pinned.empty() ? settings : readOptions(argv_, pinned).settings;
+    for (const char* name : {kRunStateDir, "run-as", "worker-dir"})
+        if (settings.text(name) != settings_.text(name))
+            throw StartError{ExitCode::Configuration,
+                             std::string{"--"} + name + " changes only when mmsd is restarted"};
+    return settings;
 }
 
 void Supervisor::apply(protocol::Settings settings) {
@@ -206,7 +278,6 @@ void Supervisor::apply(protocol::Settings settings) {
         WorkerProcess& process = processes_[i];
         if (!plans_[i].isEnabled) {
             process.stop();
-            stores_.erase(&process.spec());
         } else if (!plans[i].isEnabled || needsRestart(plans[i], plans_[i])) {
             process.start();
         } else if (isLevelNew) {

@@ -4,20 +4,20 @@
 
 #include "common/event_loop.h"
 #include "common/exit_code.h"
+#include "common/io_event.h"
 #include "common/sd_notify.h"
-#include "common/signal_event.h"
 #include "common/timer.h"
 #include "common/unique_fd.h"
 #include "daemon/listen_sockets.h"
 #include "daemon/process_plan.h"
 #include "daemon/run_state_dir.h"
 #include "daemon/snapshot_relay.h"
+#include "daemon/upgrade.h"
 #include "daemon/worker_process.h"
 #include "protocol/control_messages.h"
 #include "protocol/settings.h"
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -32,30 +32,29 @@ class Supervisor final : private WorkerProcess::Owner {
 public:
     /** Checks all that a start needs and opens the listeners; forks nothing.
      *  @param argv borrowed; read again with the configuration file on SIGHUP
+     *  @param handover what to continue with after an upgrade; empty at a start
      *  @throws StartError, SysError */
     Supervisor(EventLoop& loop, std::span<const char* const> argv, protocol::Settings settings,
-               const Timing& timing);
+               const Timing& timing, Handover handover);
 
     /** Starts the processes and runs until a signal, or a failed start, ends them all. */
     [[nodiscard]] ExitCode run();
 
 private:
-    /** A queue of descriptors in flight (SCM_RIGHTS), in which a worker leaves its sockets for its
-     *  successor: bound, and receiving, while there is no worker. Nothing is read from it here. */
-    struct SocketStore {
-        UniqueFd in;
-        UniqueFd out;
-    };
-
     Start prepareStart(const WorkerProcess& process) override;
     void onReady(WorkerProcess& process) override;
     void onSourceFrame(const protocol::FrameView& frame) override;
     bool mayRestart(const WorkerProcess& process, const ProcessEnd& end) override;
     void onChange(WorkerProcess& process) override;
 
-    [[nodiscard]] static SocketStore makeSocketStore();
+    void watchSignals();
+    void onSignal();
+    void reapChildren();
+    void takeOver(Handover handover);
+    void upgrade();
     void prepareDirectories(const std::vector<ProcessPlan>& plans) const;
     void reload();
+    void tellReloading();
     [[nodiscard]] protocol::Settings readSettingsAgain() const;
     void apply(protocol::Settings settings);
     void shutDown();
@@ -71,20 +70,23 @@ private:
     protocol::Settings settings_;
     const Timing timing_;
     const bool isRoot_;
+    const std::string program_ = findOwnPath();
     SdNotifier notifier_;
     EventTimerFactory timers_{loop_};
     std::vector<ProcessPlan> plans_; ///< in the order of the table, like processes_
     RunStateDir runState_;
     ListenSockets listeners_;
-    std::map<const WorkerSpec*, SocketStore> stores_;
     SnapshotRelay relay_;
     protocol::SourceStatus source_;
     std::deque<WorkerProcess> processes_;
     std::unique_ptr<Timer> statusTimer_; ///< active while a change has not been published
     std::unique_ptr<Timer> watchdogTimer_;
-    std::vector<std::unique_ptr<SignalEvent>> signals_;
+    /** Signals stay blocked and are read here: those that come while another version is executed
+     *  wait for it. */
+    UniqueFd signals_;
+    std::unique_ptr<IoEvent> signalEvent_;
     std::string serviceStatus_; ///< as told to the service manager
-    bool isStarting_ = true;    ///< until each process has been ready once
+    bool isStarting_ = true;    ///< until each process has been ready once: not after an upgrade
     bool isReadyTold_ = false;
     bool isStopping_ = false;
     ExitCode exitCode_ = ExitCode::Ok;

@@ -8,7 +8,6 @@
 #include "protocol/limits.h"
 #include "protocol/protocol_error.h"
 
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,7 +83,7 @@ void WorkerProcess::terminate() {
 
 void WorkerProcess::signal(int number) noexcept {
     if (child_.pid != 0)
-        ::syscall(SYS_pidfd_send_signal, child_.pidFd.get(), number, nullptr, 0);
+        ::kill(child_.pid, number);
 }
 
 void WorkerProcess::send(MessageType type, protocol::PayloadView payload) {
@@ -115,9 +114,6 @@ void WorkerProcess::launchNow() {
     try {
         const Owner::Start start = context_.owner.prepareStart(*this);
         child_ = launch(start.plan);
-        endEvent_ = std::make_unique<IoEvent>(context_.loop, child_.pidFd.get(),
-                                              [this](bool, bool) { onProcessEnd(); });
-        endEvent_->watch(true, false);
         channel_ = std::make_unique<protocol::Channel>(
             context_.loop, std::move(child_.channel),
             spec_.isSource ? protocol::Sender::Watcher : protocol::Sender::Worker, *this);
@@ -136,6 +132,22 @@ void WorkerProcess::launchNow() {
     logInfo("process started", {{"process", spec_.name}, {"child", child_.pid}});
     timer_->start(context_.timing.readyTimeout);
     enter(Phase::Starting);
+}
+
+void WorkerProcess::adopt(Inherited former) {
+    info_.restarts = former.restarts;
+    info_.startedAtUs = toMicroseconds(context_.timers.now());
+    if (former.pid == 0)
+        return;
+    siginfo_t info{};
+    if (::waitid(P_PID, static_cast<id_t>(former.pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+        throwErrno("take over process " + std::to_string(former.pid));
+    child_ = {former.pid, std::move(former.fd), UniqueFd{}};
+    info_.pid = static_cast<std::uint32_t>(former.pid);
+}
+
+int WorkerProcess::channelFd() const noexcept {
+    return channel_ ? channel_->socket() : child_.channel.get();
 }
 
 void WorkerProcess::fail(std::string reason, ExitCode code) {
@@ -250,12 +262,7 @@ void WorkerProcess::onChannelClosed(std::string_view reason) {
     enter(Phase::Stopping);
 }
 
-void WorkerProcess::onProcessEnd() {
-    siginfo_t info{};
-    if (::waitid(P_PIDFD, static_cast<id_t>(child_.pidFd.get()), &info, WEXITED | WNOHANG) != 0)
-        throwErrno("waitid");
-    if (info.si_pid == 0)
-        return;
+void WorkerProcess::onEnd(const siginfo_t& info) {
     const bool isExit = info.si_code == CLD_EXITED;
     ProcessEnd end{.text = describeEnd(info.si_code, info.si_status)};
     if (readyAt_ != TimerFactory::TimePoint{})
@@ -280,7 +287,6 @@ void WorkerProcess::onProcessEnd() {
 void WorkerProcess::finish(ProcessEnd end) {
     const pid_t pid = child_.pid;
     channel_.reset();
-    endEvent_.reset();
     child_ = {};
     context_.runState.removePidFile(spec_.name);
     info_.pid = 0;

@@ -4,11 +4,11 @@
 
 #include "common/backoff.h"
 #include "common/exit_code.h"
-#include "common/io_event.h"
 #include "common/timer.h"
 #include "daemon/launcher.h"
 #include "daemon/run_state_dir.h"
 #include "daemon/snapshot_relay.h"
+#include "daemon/upgrade.h"
 #include "daemon/worker_spec.h"
 #include "protocol/channel.h"
 #include "protocol/control_messages.h"
@@ -93,6 +93,18 @@ public:
 
     /** Starts it, without a back-off, as prepareStart() now says; a run under way ends before. */
     void start();
+    /** 0 = not running. */
+    [[nodiscard]] pid_t pid() const noexcept { return child_.pid; }
+    /** It is gone. @param info of waitid(2), which has taken its exit status */
+    void onEnd(const siginfo_t& info);
+
+    /** Continues with what a former supervisor started: that run ends with the next start(). Its
+     *  channel is only held, as without it the process would end at once.
+     *  @throws SysError if that is no child of ours */
+    void adopt(Inherited former);
+    /** Borrowed; -1 if there is none. */
+    [[nodiscard]] int channelFd() const noexcept;
+
     /** Wants it gone: asks it to end, and kills it after the grace period. */
     void stop();
     /** Kills it; whether it is started again is up to what was last wanted. */
@@ -130,7 +142,6 @@ private:
     void fail(std::string reason, ExitCode code = ExitCode::OperatingSystem);
     void enter(protocol::Phase phase);
     void onTimer();
-    void onProcessEnd();
     void finish(ProcessEnd end);
     void onReadyFrame(protocol::PayloadView payload);
     void onFrame(const protocol::FrameView& frame) override;
@@ -141,7 +152,6 @@ private:
     Backoff backoff_;
     LaunchedProcess child_;
     std::unique_ptr<protocol::Channel> channel_;
-    std::unique_ptr<IoEvent> endEvent_;
     /** Its meaning follows the phase: Ready is due, ping, SIGKILL, next start. */
     std::unique_ptr<Timer> timer_;
     protocol::ProcessInfo info_;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::array kApiSockets{SocketSpec{"api-tcp", "bind-ip", "api-port"}};
 constexpr std::array kDnsSockets{SocketSpec{"dns-udp", "bind-ip", "dns-port"},
                                  SocketSpec{"dns-tcp", "bind-ip", "dns-port"}};
+constexpr std::array kUdpSockets{SocketSpec{"udp-in-store"}, SocketSpec{"udp-out-store"}};
 
 /** One row for each process that --dns-processes can ask for. */
 constexpr std::array kDnsNames{"dns-server",    "dns-server-2",  "dns-server-3",  "dns-server-4",
@@ -66,8 +67,8 @@ constexpr std::array kSingleProcesses{
         .userSuffix = "udp",
         .settings = protocol::kForUdp,
         .enabledBy = "enable-udp",
+        .sockets = kUdpSockets,
         .keptCapability = CAP_NET_BIND_SERVICE,
-        .keepsSockets = true,
     },
 };
 

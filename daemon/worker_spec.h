@@ -11,11 +11,11 @@
 
 namespace mmsd::supervisor {
 
-/** A socket that the supervisor binds and a process inherits. */
+/** A socket that the supervisor opens and a process inherits. */
 struct SocketSpec {
-    const char* role; ///< as told in Hello; "…-tcp" or "…-udp"
-    const char* addressSetting;
-    const char* portSetting;
+    const char* role;                     ///< as told in Hello; see ListenSockets
+    const char* addressSetting = nullptr; ///< null = it has no address
+    const char* portSetting = nullptr;
 };
 
 /** One process: what it is, and everything that it may have. */
@@ -31,7 +31,6 @@ struct WorkerSpec {
     std::optional<int> keptCapability{};  ///< CAP_* number
     const char* stateDirectory = nullptr; ///< below --run-state-dir, owned by its user; null = none
     mode_t stateDirectoryMode = 0;
-    bool keepsSockets = false;          ///< leaves its sockets to its successor (see SocketStore)
     bool leavesProcesses = false;       ///< what it started outlives it, unless told Shutdown
     bool isSource = false;              ///< sends snapshots (the watcher) instead of taking them
     bool receivesProcessStatus = false; ///< is told how all processes are

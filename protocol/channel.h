@@ -48,6 +48,8 @@ public:
     /** Queues whole frames that others use too; not counted against the control limit. */
     void send(SharedFrames frames);
 
+    /** Borrowed; -1 once it is closed. */
+    [[nodiscard]] int socket() const noexcept { return socket_.get(); }
     [[nodiscard]] bool hasUnsent() const noexcept { return !output_.empty(); }
 
 private:

@@ -68,9 +68,10 @@ bool waitReadable(int fd) {
 /** Waits for the end of a child and takes its exit status as waitid(2) has it. */
 siginfo_t waitForEnd(const LaunchedProcess& child) {
     siginfo_t info{};
-    if (!waitReadable(child.pidFd.get()))
+    const UniqueFd pidFd{static_cast<int>(::syscall(SYS_pidfd_open, child.pid, 0))};
+    if (!waitReadable(pidFd.get()))
         ::kill(child.pid, SIGKILL);
-    ::waitid(P_PIDFD, static_cast<id_t>(child.pidFd.get()), &info, WEXITED);
+    ::waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED);
     return info;
 }
 

@@ -189,4 +189,59 @@ TEST_CASE("listen sockets: clients are divided among the processes of a port", "
     CHECK(all == kClients);
 }
 
+TEST_CASE("listen sockets: a store is the two ends of one queue", "[daemon]") {
+    const ListenEndpoint inEnd{"server", "udp-in-store", {}};
+    const ListenEndpoint outEnd{"server", "udp-out-store", {}};
+    const std::vector wanted{inEnd, outEnd};
+    ListenSockets sockets = opened(wanted);
+    const int in = sockets.fd(inEnd);
+    const int out = sockets.fd(outEnd);
+    CHECK(option(in, SOL_SOCKET, SO_TYPE) == SOCK_SEQPACKET);
+    CHECK((::fcntl(in, F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK((::fcntl(out, F_GETFL) & O_NONBLOCK) != 0);
+    REQUIRE(::send(in, "x", 1, 0) == 1);
+    char octet = 0;
+    CHECK(::recv(out, &octet, 1, 0) == 1);
+    // As long as it is wanted it stays the same one.
+    sockets.adopt(sockets.openMissing(wanted), wanted);
+    CHECK(sockets.fd(inEnd) == in);
+}
+
+TEST_CASE("listen sockets: only what is bound as wanted is inherited", "[daemon]") {
+    const auto copyOf = [](int fd) { return Inherited{UniqueFd{::dup(fd)}}; };
+    const ListenEndpoint anyTcp = endpoint("api-tcp", "127.0.0.1", 0);
+    const ListenEndpoint anyUdp = endpoint("dns-udp", "127.0.0.1", 0);
+    const ListenEndpoint in{"server", "udp-in-store", {}};
+    const ListenEndpoint out{"server", "udp-out-store", {}};
+    const ListenSockets before = opened({anyTcp, anyUdp, in, out});
+    const ListenEndpoint tcp{"server", "api-tcp", boundTo(before.fd(anyTcp))};
+    const ListenEndpoint udp{"server", "dns-udp", boundTo(before.fd(anyUdp))};
+    const std::vector wanted{tcp, udp, in, out};
+
+    Handover handover;
+    for (const auto& [listener, fd] : before.all())
+        handover.emplace("server/" + listener.role, copyOf(fd.get()));
+    ListenSockets after;
+    after.inherit(handover, wanted);
+    REQUIRE(after.all().size() == 4);
+    CHECK(boundTo(after.fd(tcp)) == tcp.endpoint);
+    CHECK(after.openMissing(wanted).all().empty());
+
+    // The right names on the wrong things: another protocol, another kind, no socket, nothing.
+    Handover wrong;
+    wrong.emplace("server/api-tcp", copyOf(before.fd(anyUdp)));
+    wrong.emplace("server/dns-udp", copyOf(before.fd(in)));
+    wrong.emplace("server/udp-in-store", copyOf(STDIN_FILENO));
+    wrong.emplace("server/udp-out-store", Inherited{});
+    // Another process's, another port.
+    wrong.emplace("other/api-tcp", copyOf(before.fd(anyTcp)));
+    ListenSockets none;
+    none.inherit(wrong, wanted);
+    CHECK(none.all().empty());
+    Handover elsewhere;
+    elsewhere.emplace("server/api-tcp", copyOf(before.fd(anyTcp)));
+    none.inherit(elsewhere, {endpoint("api-tcp", "127.0.0.1", 1)});
+    CHECK(none.all().empty());
+}
+
 } // namespace mmsd::supervisor

@@ -12,11 +12,11 @@ namespace mmsd::supervisor {
 
 namespace {
 
-Options read(std::vector<std::string> flags, const std::vector<std::string>& pinned = {}) {
+Options read(const std::vector<std::string>& flags) {
     std::vector<const char*> argv{"mmsd"};
     for (const std::string& flag : flags)
         argv.push_back(flag.c_str());
-    return readOptions(argv, pinned);
+    return readOptions(argv);
 }
 
 /** A folder with a configuration file. */
@@ -77,17 +77,6 @@ TEST_CASE("options: help and version need no good file", "[daemon]") {
 TEST_CASE("options: flags of single workers are not ours", "[daemon]") {
     CHECK_THROWS_AS(read({"--foreground"}), protocol::UsageError);
     CHECK_THROWS_AS(read({"--snapshot=/x"}), protocol::UsageError);
-}
-
-TEST_CASE("options: pinned values win over the file and lose against the command line",
-          "[daemon]") {
-    const ConfigFile file{"run-as = bob\nrun-state-dir = /new\n"};
-    const Options options =
-        read({file.flag(), "--run-as=alice"}, {"--run-state-dir=/old", "--run-as="});
-    CHECK(options.settings.text("run-state-dir") == "/old");
-    CHECK(options.settings.text("run-as") == "alice");
-    // An empty value is a value.
-    CHECK(read({file.flag()}, {"--run-as="}).settings.text("run-as").empty());
 }
 
 TEST_CASE("options: log configuration", "[daemon]") {

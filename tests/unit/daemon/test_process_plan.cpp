@@ -70,11 +70,15 @@ TEST_CASE("process plan: one for each row, in order, with its own arguments only
 
 TEST_CASE("process plan: listeners by address and port of the settings", "[daemon]") {
     const WorkerFolder workers;
-    const auto plans = planProcesses(workers.settings({"--bind-ip=::1", "--api-port=2222"}), false);
+    const auto plans = planProcesses(
+        workers.settings({"--bind-ip=::1", "--api-port=2222", "--enable-udp=true"}), false);
     const auto listeners = enabledListeners(plans);
-    REQUIRE(listeners.size() == 1);
+    REQUIRE(listeners.size() == 3);
     CHECK(listeners[0].role == "api-tcp");
     CHECK(listeners[0].endpoint.toString() == "[::1]:2222");
+    CHECK(listeners[1].role == "udp-in-store");
+    CHECK(listeners[2].role == "udp-out-store");
+    CHECK(listeners[2].endpoint == InetEndpoint{});
 }
 
 TEST_CASE("process plan: what is not enabled needs neither executable nor user", "[daemon]") {
@@ -154,8 +158,8 @@ TEST_CASE("process plan: as many DNS servers as wanted, each with sockets of its
           std::vector<std::string>{"dns-server", "dns-server-2", "dns-server-3"});
     CHECK(names({"--enable-dns", "--dns-processes=16"}).size() == 16);
 
-    const auto plans =
-        planProcesses(workers.settings({"--enable-dns", "--dns-processes=2"}), false);
+    const auto plans = planProcesses(
+        workers.settings({"--enable-dns", "--dns-processes=2", "--enable-udp=false"}), false);
     const auto listeners = enabledListeners(plans);
     REQUIRE(listeners.size() == 5); // the API's, and UDP and TCP of each DNS server
     for (std::size_t i = 0; i < listeners.size(); ++i)

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Store and forward: whole snapshots only, the newest only, one in flight per worker.
+#include "common/file_io.h"
 #include "daemon/snapshot_relay.h"
 #include "protocol/limits.h"
 #include "protocol/protocol_error.h"
 #include "tests/support/catch.h"
 
+#include <sys/mman.h>
+
+#include <span>
 #include <vector>
 
 namespace mmsd::supervisor {
@@ -191,6 +195,32 @@ TEST_CASE("snapshot relay: another version is refused", "[daemon]") {
     Payload begin = encode(Transaction{1}.begin);
     begin[0] = std::byte{99};
     CHECK_THROWS_AS(take(relay, MessageType::SnapshotBegin, begin, 1), ProtocolError);
+}
+
+TEST_CASE("snapshot relay: restores what another relay had, if it is whole", "[daemon]") {
+    SnapshotRelay before;
+    const Transaction transaction{7};
+    takeContent(before, transaction);
+    REQUIRE(takeEnd(before, transaction));
+    const std::vector<std::byte>& frames = *before.newest();
+    const auto fileOf = [](std::span<const std::byte> content) {
+        UniqueFd file{::memfd_create("test", MFD_CLOEXEC)};
+        writeAll(file.get(), content);
+        return file;
+    };
+
+    SnapshotRelay after;
+    after.restore(fileOf(frames).get());
+    CHECK(after.generation() == 7);
+    CHECK(*after.newest() == frames);
+
+    std::vector<std::byte> broken = frames;
+    broken.back() ^= std::byte{1};
+    SnapshotRelay none;
+    CHECK_THROWS_AS(none.restore(fileOf(broken).get()), protocol::ProtocolError);
+    none.restore(fileOf(std::span{frames}.first(frames.size() - 1)).get());
+    CHECK(none.newest() == nullptr);
+    CHECK(none.generation() == 0);
 }
 
 TEST_CASE("snapshot delivery: nothing to send before the first snapshot", "[daemon]") {

@@ -58,6 +58,11 @@ TEST_CASE("worker table: settings that it names exist and have the right type", 
             CHECK(isSettingOf(spec.countedBy, protocol::SettingType::Count));
         CHECK(spec.number <= (spec.countedBy == nullptr ? 1 : protocol::kMaxProcessCount));
         for (const SocketSpec& socket : spec.sockets) {
+            const bool isStore = std::string_view{socket.role}.ends_with("-store");
+            CHECK(isStore == (socket.addressSetting == nullptr));
+            CHECK(isStore == (socket.portSetting == nullptr));
+            if (isStore)
+                continue;
             CHECK(isSettingOf(socket.addressSetting, protocol::SettingType::Address));
             CHECK(isSettingOf(socket.portSetting, protocol::SettingType::Port));
         }
