@@ -73,7 +73,7 @@ def test_folders_are_made(mmsd):
         ("exit-78", CONFIGURATION, "status 78"),
         ("exit-71", OPERATING_SYSTEM, "status 71"),
         ("exit-0", OPERATING_SYSTEM, "status 0"),
-        ("other-version", CONFIGURATION, "version 2 instead of 1"),
+        ("other-version", CONFIGURATION, "mixed package versions"),
         ("no-ready", OPERATING_SYSTEM, "not ready within 1.5s"),
     ],
 )
