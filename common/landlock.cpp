@@ -23,15 +23,9 @@ namespace {
 
 // Own definitions: the headers of the build machine may be older than the running kernel.
 // Source: Linux, include/uapi/linux/landlock.h.
-constexpr int kNewestAbi = 6; ///< the newest that adds a restriction we use
 constexpr std::uint32_t kCreateRulesetVersion = 1U << 0;
 constexpr int kRulePathBeneath = 1;
 
-struct RulesetAttributes {
-    std::uint64_t handledFiles;
-    std::uint64_t handledNetwork;
-    std::uint64_t scoped;
-};
 struct [[gnu::packed]] PathBeneathAttributes {
     std::uint64_t allowed;
     std::int32_t parentFd;
@@ -63,22 +57,6 @@ constexpr std::uint64_t kWriting = kWriteFile | kTruncate | kRemoveDirectory | k
 constexpr std::uint64_t kMeaningfulForFiles =
     kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDevice;
 
-RulesetAttributes attributesFor(const LandlockPolicy& policy, int abi) {
-    RulesetAttributes attributes{kAllOfAbi1, 0, 0};
-    if (abi >= 2)
-        attributes.handledFiles |= kRefer;
-    if (abi >= 3)
-        attributes.handledFiles |= kTruncate;
-    if (abi >= 4)
-        attributes.handledNetwork =
-            (policy.mayBindTcp ? 0 : kBindTcp) | (policy.mayConnectTcp ? 0 : kConnectTcp);
-    if (abi >= 5)
-        attributes.handledFiles |= kIoctlDevice;
-    if (abi >= 6)
-        attributes.scoped = kScopeAbstractUnixSocket | (policy.maySignalOthers ? 0 : kScopeSignal);
-    return attributes;
-}
-
 void addPath(int ruleset, const LandlockPath& path, std::uint64_t handled) {
     const UniqueFd fd{::open(path.path, O_PATH | O_CLOEXEC)};
     if (!fd.isDefined() && (errno == ENOENT || errno == ENOTDIR))
@@ -98,17 +76,33 @@ void addPath(int ruleset, const LandlockPath& path, std::uint64_t handled) {
 
 } // namespace
 
-int restrictWithLandlock(const LandlockPolicy& policy) {
+LandlockRuleset landlockRuleset(const LandlockPolicy& policy, int abi) noexcept {
+    LandlockRuleset attributes{kAllOfAbi1, 0, 0};
+    if (abi >= 2)
+        attributes.handledFiles |= kRefer;
+    if (abi >= 3)
+        attributes.handledFiles |= kTruncate;
+    if (abi >= 4)
+        attributes.handledNetwork =
+            (policy.mayBindTcp ? 0 : kBindTcp) | (policy.mayConnectTcp ? 0 : kConnectTcp);
+    if (abi >= 5)
+        attributes.handledFiles |= kIoctlDevice;
+    if (abi >= 6)
+        attributes.scoped = kScopeAbstractUnixSocket | (policy.maySignalOthers ? 0 : kScopeSignal);
+    return attributes;
+}
+
+int restrictWithLandlock(const LandlockPolicy& policy, int abiLimit) {
     const long found =
         ::syscall(SYS_landlock_create_ruleset, nullptr, std::size_t{0}, kCreateRulesetVersion);
     if (found < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
         return 0;
     if (found < 0)
         throwErrno("landlock: ask for the version");
-    const int abi = static_cast<int>(std::min<long>(found, kNewestAbi));
+    const int abi = static_cast<int>(std::min<long>(found, abiLimit));
 
     // Older kernels accept the longer structure as long as what they do not know is zero.
-    const RulesetAttributes attributes = attributesFor(policy, abi);
+    const LandlockRuleset attributes = landlockRuleset(policy, abi);
     const UniqueFd ruleset{static_cast<int>(
         ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0))};
     if (!ruleset.isDefined())

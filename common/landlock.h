@@ -2,9 +2,13 @@
 // Landlock rule sets with the best ABI that the running kernel has. Not linked into the supervisor.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 namespace mmsd {
+
+/** The newest ABI that adds a restriction which we use. */
+inline constexpr int kNewestLandlockAbi = 6;
 
 struct LandlockPath {
     const char* path;
@@ -23,11 +27,22 @@ struct LandlockPolicy {
     bool maySignalOthers = false;
 };
 
+/** What a rule set restricts, as landlock_create_ruleset(2) takes it. */
+struct LandlockRuleset {
+    std::uint64_t handledFiles;
+    std::uint64_t handledNetwork;
+    std::uint64_t scoped;
+};
+
+/** All that @p policy wants and @p abi (1…) has. Pure. */
+[[nodiscard]] LandlockRuleset landlockRuleset(const LandlockPolicy& policy, int abi) noexcept;
+
 /** Restricts the process and what it starts, and sets no_new_privs. From ABI 6 on, abstract unix
  *  sockets of other processes are out of reach, too.
- *  @return ABI in force, at most 6 (later ones restrict nothing more); 0 where the kernel has no
- *          Landlock (ENOSYS, EOPNOTSUPP)
+ *  @param abiLimit to be as on an older kernel, for tests
+ *  @return ABI in force, at most @p abiLimit; 0 where the kernel has no Landlock (ENOSYS,
+ *          EOPNOTSUPP)
  *  @throws SysError if the kernel has it and refuses: the process must end */
-int restrictWithLandlock(const LandlockPolicy& policy);
+int restrictWithLandlock(const LandlockPolicy& policy, int abiLimit = kNewestLandlockAbi);
 
 } // namespace mmsd

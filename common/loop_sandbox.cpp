@@ -7,69 +7,76 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <array>
+#include <csignal>
 #include <string>
 
 namespace mmsd {
 
 namespace {
 
+using Argument = SyscallRule::Argument;
+
 constexpr std::uint64_t kWholeInt = 0xffffffff;
 
 /** Memory may be asked for, but never memory that can be executed. */
-constexpr SyscallRule::Argument kNotExecutable{2, PROT_EXEC, 0};
+constexpr Argument kNotExecutable{2, PROT_EXEC, 0};
+/** Above all not MSG_FASTOPEN, which connects without connect(2), past Landlock: even a listener,
+ *  once it was shut down. */
+constexpr std::uint64_t kUnusedSendFlags =
+    kWholeInt & ~static_cast<std::uint64_t>(MSG_NOSIGNAL | MSG_DONTWAIT);
+/** The channel to the supervisor: descriptor 3. */
+constexpr Argument kChannel{0, kWholeInt, 3};
 
 constexpr auto kBaseSyscalls = std::to_array<SyscallRule>({
-    // Channel, stderr, libevent's signal pipe.
+    // Channel, stderr, libevent's signal pipe, connections.
     {"read"},
-    {"readv"},
     {"recvfrom"},
-    {"recvmsg"},
     {"write"},
-    {"writev"},
-    {"sendto"},
-    {"sendmsg"},
+    {"sendto", Argument{3, kUnusedSendFlags, 0}, Argument{4, ~std::uint64_t{0}, 0}}, // send(2)
+    {"sendmsg", Argument{2, kUnusedSendFlags, 0}},
     {"close"},
     {"poll"},
-    {"ppoll"},
-    {"shutdown"},
-    {"fcntl", SyscallRule::Argument{1, kWholeInt, F_GETFL}},
-    {"fcntl", SyscallRule::Argument{1, kWholeInt, F_SETFL}},
-    // libevent; timerfd where it was asked for precise timers.
+    {"ppoll"}, // poll(2) on newer architectures
+    {"shutdown", kChannel},
+    // libevent; which of the waits depends on its version and the architecture.
     {"epoll_ctl"},
     {"epoll_wait"},
     {"epoll_pwait"},
     {"epoll_pwait2"},
-    {"timerfd_settime"},
     {"rt_sigaction"},
-    {"rt_sigprocmask"},
     {"rt_sigreturn"},
     {"restart_syscall"},
     // Memory.
     {"brk"},
     {"mmap", kNotExecutable},
-    {"mprotect", kNotExecutable},
-    {"mremap"},
+    {"mprotect", kNotExecutable}, // malloc(3) of other C libraries
+    {"mremap", Argument{3, kWholeInt, MREMAP_MAYMOVE}},
     {"munmap"},
-    {"madvise"},
+    {"madvise", Argument{2, kWholeInt, MADV_DONTNEED}},
+    {"madvise", Argument{2, kWholeInt, MADV_FREE}},
+    {"madvise", Argument{2, kWholeInt, MADV_HUGEPAGE}},
     {"futex"},
     // Time, where the vDSO cannot answer; log lines carry the pid.
     {"clock_gettime"},
     {"gettimeofday"},
     {"time"},
     {"getpid"},
-    {"gettid"},
     {"getrandom"},
-    {"exit"},
+    // The last words of abort(3): a failed assertion must not look like a forbidden call.
+    {"writev"},
+    {"rt_sigprocmask"},
+    {"gettid"},
+    {"tgkill", Argument{2, kWholeInt, SIGABRT}},
     {"exit_group"},
 });
 
 constexpr auto kFileReadingSyscalls = std::to_array<SyscallRule>({
     {"openat"}, // Landlock says which
-    {"fstat"},
+    {"fstat"},  // newfstatat() on some architectures
     {"newfstatat"},
-    {"lseek"},
 });
 
 void setLimit(__rlimit_resource resource, const char* name) {

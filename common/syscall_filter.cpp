@@ -39,6 +39,32 @@ void check(int result, std::string_view what) {
                                  std::generic_category().message(-result)};
 }
 
+struct RecentCall {
+    std::string_view name;
+    int number;
+};
+/** Calls that an older libseccomp may not know. From 424 on, a number is the same on all
+ *  architectures. Source: Linux, scripts/syscall.tbl. */
+constexpr auto kRecentCalls = std::to_array<RecentCall>({
+    {"io_uring_setup", 425},
+    {"io_uring_enter", 426},
+    {"io_uring_register", 427},
+    {"open_tree", 428},
+    {"move_mount", 429},
+    {"fsopen", 430},
+    {"fsconfig", 431},
+    {"fsmount", 432},
+    {"fspick", 433},
+    {"clone3", 435},
+    {"pidfd_getfd", 438},
+    {"process_madvise", 440},
+    {"mount_setattr", 442},
+    {"quotactl_fd", 443},
+    {"memfd_secret", 447},
+    {"process_mrelease", 448},
+    {"open_tree_attr", 467},
+});
+
 class Filter {
 public:
     explicit Filter(std::uint32_t defaultAction)
@@ -51,27 +77,64 @@ public:
     }
 
     void allow(const SyscallRule& rule) {
-        std::array<scmp_arg_cmp, 2> comparisons{};
-        unsigned count = 0;
-        for (const auto& argument : {rule.argument, rule.secondArgument})
+        std::array<scmp_arg_cmp, 3> comparisons{};
+        std::size_t count = 0;
+        for (const auto& argument : {rule.argument, rule.secondArgument, rule.thirdArgument})
             if (argument)
                 comparisons[count++] = {argument->index, SCMP_CMP_MASKED_EQ, argument->mask,
                                         argument->value & argument->mask};
-        add(rule.name, SCMP_ACT_ALLOW, count, comparisons.data());
+        // A name that libseccomp does not know stays forbidden.
+        if (const int number = seccomp_syscall_resolve_name(rule.name); number != __NR_SCMP_ERROR)
+            add(number, rule.name, SCMP_ACT_ALLOW, {comparisons.data(), count});
     }
-    void refuse(const char* name, std::uint32_t error) {
-        add(name, SCMP_ACT_ERRNO(error), 0, nullptr);
+    void refuse(const char* name) {
+        if (const int number = seccomp_syscall_resolve_name(name); number != __NR_SCMP_ERROR)
+            add(number, name, SCMP_ACT_ERRNO(EACCES), {});
+    }
+    void deny(const DeniedSyscall& denied) {
+        using enum DeniedSyscall::Condition;
+        const int number = resolve(denied.name);
+        const std::uint32_t action = SCMP_ACT_ERRNO(static_cast<std::uint32_t>(denied.error));
+        const auto addIf = [&](scmp_compare comparison, std::uint64_t first, std::uint64_t second) {
+            const scmp_arg_cmp condition{denied.index, comparison, first, second};
+            add(number, denied.name, action, {&condition, 1});
+        };
+        switch (denied.condition) {
+        case Always:
+            return add(number, denied.name, action, {});
+        case HasBits:
+            for (std::uint64_t bit = 1; bit != 0; bit <<= 1)
+                if ((denied.value & bit) != 0)
+                    addIf(SCMP_CMP_MASKED_EQ, bit, bit);
+            return;
+        case Equals: // the kernel does not look at the upper half of an int
+            return addIf(SCMP_CMP_MASKED_EQ, 0xffffffff, denied.value);
+        case AtLeast:
+            return addIf(SCMP_CMP_GE, denied.value, 0);
+        case Differs:
+            return addIf(SCMP_CMP_NE, denied.value, 0);
+        }
     }
 
     /** Sets no_new_privs, too. */
     void load() { check(seccomp_load(context_.get()), "load"); }
 
 private:
-    void add(const char* name, std::uint32_t action, unsigned count,
-             const scmp_arg_cmp* comparison) {
+    /** The number of a call that is to be denied. */
+    static int resolve(const char* name) {
         const int number = seccomp_syscall_resolve_name(name);
         if (number != __NR_SCMP_ERROR)
-            check(seccomp_rule_add_array(context_.get(), action, number, count, comparison), name);
+            return number;
+        const auto known =
+            std::ranges::find(kRecentCalls, std::string_view{name}, &RecentCall::name);
+        check(known == kRecentCalls.end() ? -ENOSYS : 0, name);
+        return known->number;
+    }
+    void add(int number, const char* name, std::uint32_t action,
+             std::span<const scmp_arg_cmp> comparisons) {
+        check(seccomp_rule_add_array(context_.get(), action, number,
+                                     static_cast<unsigned>(comparisons.size()), comparisons.data()),
+              name);
     }
 
     std::unique_ptr<void, decltype(&seccomp_release)> context_;
@@ -126,17 +189,17 @@ void installSyscallFilter(const SyscallPolicy& policy) {
             return std::string_view{rule.name} == name;
         };
         check(std::ranges::any_of(policy.allowed, isSame) ? -EEXIST : 0, name);
-        filter.refuse(name, EACCES);
+        filter.refuse(name);
     }
     if (kDefaultAction == SCMP_ACT_TRAP)
         catchTraps();
     filter.load();
 }
 
-void installSyscallDenylist(std::span<const char* const> names) {
+void installSyscallDenylist(std::span<const DeniedSyscall> denied) {
     Filter filter{SCMP_ACT_ALLOW};
-    for (const char* const name : names)
-        filter.refuse(name, EPERM);
+    for (const DeniedSyscall& each : denied)
+        filter.deny(each);
     filter.load();
 }
 

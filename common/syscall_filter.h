@@ -8,7 +8,8 @@
 
 namespace mmsd {
 
-/** One system call of an allowlist, optionally only with certain values of one or two arguments. */
+/** One system call of an allowlist, optionally only with certain values of up to three arguments.
+ */
 struct SyscallRule {
     const char* name;
     struct Argument {
@@ -17,7 +18,8 @@ struct SyscallRule {
         std::uint64_t value; ///< what they must be
     };
     std::optional<Argument> argument{};
-    std::optional<Argument> secondArgument{}; ///< only beside argument, and of another index
+    std::optional<Argument> secondArgument{}; ///< each of another index
+    std::optional<Argument> thirdArgument{};
 };
 
 /** Everything not named dies (or, as the build option `sandbox` says, is named or logged). */
@@ -34,9 +36,21 @@ struct SyscallPolicy {
  *  @throws std::runtime_error if anything fails: the process must end */
 void installSyscallFilter(const SyscallPolicy& policy);
 
-/** Allows everything but the named calls, which fail with EPERM; foreign architectures and x32 are
- *  killed. For a process whose programs are not ours: they inherit the filter.
- *  @throws std::runtime_error if anything fails: the process must end */
-void installSyscallDenylist(std::span<const char* const> names);
+/** One system call of a denylist, always or only with certain values of one argument. */
+struct DeniedSyscall {
+    enum class Condition : std::uint8_t { Always, HasBits, Equals, AtLeast, Differs };
+
+    const char* name;
+    Condition condition = Condition::Always;
+    unsigned index = 0;      ///< of the argument, 0…5
+    std::uint64_t value = 0; ///< HasBits: any of these bits
+    int error = 1;           ///< what the caller gets; EPERM
+};
+
+/** Allows everything but the named calls; foreign architectures and x32 are killed. For a process
+ *  whose programs are not ours: they inherit the filter.
+ *  @throws std::runtime_error if anything fails, also for a name that neither the running
+ *          libseccomp nor this file knows, as its call would stay allowed: the process must end */
+void installSyscallDenylist(std::span<const DeniedSyscall> denied);
 
 } // namespace mmsd

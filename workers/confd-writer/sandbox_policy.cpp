@@ -10,17 +10,20 @@ namespace mmsd::confd {
 
 namespace {
 
+constexpr std::uint64_t kWholeInt = 0xffffffff;
+
 constexpr auto kAllowed = std::to_array<SyscallRule>({
     {"openat"}, // below its folder: Landlock
-    {"fstat"},
+    {"fstat"},  // newfstatat() on some architectures
     {"newfstatat"},
-    {"lseek"},
-    {"getdents64"},
     {"fchmod"},
     {"renameat"},
-    {"renameat2"},
+    {"renameat2"}, // renameat() on newer architectures
     {"unlinkat"},
-    {"fcntl", SyscallRule::Argument{1, 0xffffffff, F_SETFD}}, // fdopendir()
+    // Listing the folder anew (SIGHUP), as opendir(3) and readdir(3) do it.
+    {"getdents64"},
+    {"fcntl", SyscallRule::Argument{1, kWholeInt, F_GETFL}},
+    {"fcntl", SyscallRule::Argument{1, kWholeInt, F_SETFD}},
 });
 
 } // namespace

@@ -2,16 +2,22 @@
 // What mmsd-dns-server may ask of the kernel, beyond what every worker may.
 #include "workers/dns-server/sandbox_policy.h"
 
+#include <sys/socket.h>
+
 #include <array>
 
 namespace mmsd::dns {
 
 namespace {
 
+using Argument = SyscallRule::Argument;
+
+constexpr std::uint64_t kWholeInt = 0xffffffff;
+
 constexpr auto kAllowed = std::to_array<SyscallRule>({
-    {"accept4"},
+    {"accept4", Argument{3, kWholeInt, SOCK_NONBLOCK | SOCK_CLOEXEC}},
     {"recvmmsg"},
-    {"sendmmsg"},
+    {"sendmmsg", Argument{3, kWholeInt & ~std::uint64_t{MSG_NOSIGNAL | MSG_DONTWAIT}, 0}},
 });
 
 } // namespace

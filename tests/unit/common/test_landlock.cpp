@@ -221,6 +221,59 @@ TEST_CASE("landlock: keeps signals inside unless they are asked for", "[common][
     CHECK(trySignal(true).hasExited(0));
 }
 
+TEST_CASE("landlock: asks for all that an ABI has and nothing that it does not",
+          "[common][sandbox]") {
+    // Source: Linux, Documentation/userspace-api/landlock.rst, "Kernel support".
+    struct Expected {
+        int abi;
+        std::uint64_t files;
+        std::uint64_t network;
+        std::uint64_t scoped;
+    };
+    constexpr std::uint64_t kBase = 0x1fff;
+    for (const Expected& each :
+         {Expected{1, kBase, 0, 0}, Expected{2, kBase | 0x2000, 0, 0},
+          Expected{3, kBase | 0x6000, 0, 0}, Expected{4, kBase | 0x6000, 3, 0},
+          Expected{5, kBase | 0xe000, 3, 0}, Expected{6, kBase | 0xe000, 3, 3}}) {
+        CAPTURE(each.abi);
+        const mmsd::LandlockRuleset found = mmsd::landlockRuleset({}, each.abi);
+        CHECK(found.handledFiles == each.files);
+        CHECK(found.handledNetwork == each.network);
+        CHECK(found.scoped == each.scoped);
+        const mmsd::LandlockRuleset lax = mmsd::landlockRuleset(
+            {.paths = {}, .mayConnectTcp = true, .mayBindTcp = true, .maySignalOthers = true},
+            each.abi);
+        CHECK(lax.handledFiles == each.files);
+        CHECK(lax.handledNetwork == 0);
+        CHECK(lax.scoped == (each.abi >= 6 ? 1 : 0)); // abstract sockets: never asked for
+    }
+    CHECK(mmsd::landlockRuleset({.paths = {}, .mayConnectTcp = true}, 4).handledNetwork == 1);
+    CHECK(mmsd::landlockRuleset({.paths = {}, .mayBindTcp = true}, 4).handledNetwork == 2);
+}
+
+TEST_CASE("landlock: holds files with every ABI that this kernel can play", "[common][sandbox]") {
+    const Folders folders;
+    for (int abi = 1; abi <= std::min(kernelAbi(), mmsd::kNewestLandlockAbi); ++abi) {
+        CAPTURE(abi);
+        const auto child = runInChild([&] {
+            demand(restrictWithLandlock({.paths = folders.paths}, abi) == abi, 1);
+            demand(tryOpen(folders.own + "/file", O_RDWR) == 0, 2);
+            demand(tryOpen(folders.shared + "/file", O_RDONLY) == 0, 3);
+            demand(tryOpen(folders.shared + "/file", O_WRONLY) == EACCES, 4);
+            demand(tryOpen(folders.secret + "/file", O_RDONLY) == EACCES, 5);
+            demand(::unlink((folders.secret + "/file").c_str()) != 0 && errno == EACCES, 6);
+            // What the confd-writer and the watcher do.
+            const mmsd::UniqueFd own{::open(folders.own.c_str(), O_RDONLY | O_DIRECTORY)};
+            mmsd::replaceFileAt(own.get(), "state", "1", 0640);
+            demand(mmsd::readFileAt(own.get(), "state", 10) == "1", 7);
+            const int truncated = ::truncate((folders.secret + "/file").c_str(), 0);
+            demand(abi < 3 ? truncated == 0 : truncated != 0 && errno == EACCES, 8);
+        });
+        INFO(child.errorText);
+        CHECK(child.hasExited(0));
+    }
+}
+
 TEST_CASE("landlock: reports a path that cannot be opened", "[common][sandbox]") {
     if (lacksAbi(1))
         return;

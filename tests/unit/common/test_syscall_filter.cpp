@@ -115,6 +115,21 @@ TEST_CASE("syscall filter: compares the masked argument", "[common][sandbox]") {
         isForbidden(runFiltered(rules, {}, [] { (void)::open("/dev/null", O_WRONLY); }), "openat"));
 }
 
+TEST_CASE("syscall filter: compares up to three arguments", "[common][sandbox]") {
+    const std::vector<SyscallRule> rules{{"socket", SyscallRule::Argument{0, 0xFFFF'FFFF, AF_INET},
+                                          SyscallRule::Argument{1, 0xFFFF'FFFF, SOCK_DGRAM},
+                                          SyscallRule::Argument{2, 0xFFFF'FFFF, 0}}};
+    CHECK(runFiltered(rules, {}, [] {
+              if (::socket(AF_INET, SOCK_DGRAM, 0) < 0)
+                  mmsd::test::exitNow(1);
+          }).hasExited(0));
+    for (const auto& [family, type, protocol] :
+         {std::array{AF_INET6, int{SOCK_DGRAM}, 0}, std::array{AF_INET, int{SOCK_STREAM}, 0},
+          std::array{AF_INET, int{SOCK_DGRAM}, 17}})
+        CHECK(isForbidden(runFiltered(rules, {}, [=] { ::socket(family, type, protocol); }),
+                          "socket"));
+}
+
 TEST_CASE("syscall filter: ignores value bits outside the mask", "[common][sandbox]") {
     const auto child = runFiltered(
         {{"openat", SyscallRule::Argument{2, O_ACCMODE, O_CLOEXEC | O_RDONLY}}}, {}, [] {
@@ -153,3 +168,71 @@ TEST_CASE("syscall filter: sets no_new_privs", "[common][sandbox]") {
     });
     CHECK(child.hasExited(0));
 }
+
+namespace {
+
+using mmsd::DeniedSyscall;
+using enum mmsd::DeniedSyscall::Condition;
+
+/** errno of @p call under that denylist; 0 = it was let through to the kernel and worked. */
+int errnoUnder(std::vector<DeniedSyscall> denied, const std::function<long()>& call) {
+    int status = runInChild([&] {
+                     mmsd::installSyscallDenylist(denied);
+                     const long result = call();
+                     mmsd::test::exitNow(result < 0 ? errno : 0);
+                 }).status;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+long openSocket(int family) {
+    return ::syscall(SYS_socket, family, SOCK_DGRAM, 0);
+}
+
+} // namespace
+
+TEST_CASE("syscall denylist: refuses what it names and nothing else", "[common][sandbox]") {
+    CHECK(errnoUnder({{"getppid"}}, [] { return ::syscall(SYS_getppid); }) == EPERM);
+    CHECK(errnoUnder({{"getppid", Always, 0, 0, ENOSYS}}, [] { return ::syscall(SYS_getppid); }) ==
+          ENOSYS);
+    CHECK(errnoUnder({{"getppid"}}, [] { return ::syscall(SYS_getpid); }) == 0);
+}
+
+TEST_CASE("syscall denylist: looks at arguments", "[common][sandbox]") {
+    const std::vector<DeniedSyscall> sockets{{"socket", Equals, 0, AF_INET},
+                                             {"socket", AtLeast, 0, AF_NETLINK}};
+    CHECK(errnoUnder(sockets, [] { return openSocket(AF_INET); }) == EPERM);
+    CHECK(errnoUnder(sockets, [] { return openSocket(AF_UNIX); }) == 0);
+    CHECK(errnoUnder(sockets, [] { return openSocket(AF_NETLINK); }) == EPERM);
+    CHECK(errnoUnder(sockets, [] { return openSocket(AF_NETLINK + 1); }) == EPERM);
+    // The kernel takes the lower half of an int: the upper one is no way around.
+    CHECK(errnoUnder(sockets, [] {
+              return ::syscall(SYS_socket, 0x1'0000'0000 | AF_INET, SOCK_DGRAM, 0);
+          }) == EPERM);
+
+    const std::vector<DeniedSyscall> bits{{"umask", HasBits, 0, 0x22}};
+    CHECK(errnoUnder(bits, [] { return ::syscall(SYS_umask, 0x11); }) == 0);
+    CHECK(errnoUnder(bits, [] { return ::syscall(SYS_umask, 0x02); }) == EPERM);
+    CHECK(errnoUnder(bits, [] { return ::syscall(SYS_umask, 0x31); }) == EPERM);
+
+    const std::vector<DeniedSyscall> others{{"getpgid", Differs, 0, 0}};
+    CHECK(errnoUnder(others, [] { return ::syscall(SYS_getpgid, 0); }) == 0);
+    CHECK(errnoUnder(others, [] { return ::syscall(SYS_getpgid, 1); }) == EPERM);
+}
+
+TEST_CASE("syscall denylist: throws for a name that nobody knows", "[common][sandbox]") {
+    const std::array<DeniedSyscall, 1> unknown{{{"no_such_call"}}};
+    CHECK_THROWS_AS(mmsd::installSyscallDenylist(unknown), std::runtime_error);
+}
+
+TEST_CASE("syscall denylist: knows recent calls that libseccomp may not", "[common][sandbox]") {
+    constexpr long kOpenTreeAttr = 467;
+    CHECK(errnoUnder({{"open_tree_attr", Always, 0, 0, EDOM}},
+                     [] { return ::syscall(kOpenTreeAttr, -1, "", 0, nullptr, 0); }) == EDOM);
+}
+
+#if defined(__x86_64__) && !defined(__ILP32__)
+TEST_CASE("syscall denylist: kills x32 numbers, whatever they name", "[common][sandbox]") {
+    constexpr long kX32Bit = 0x4000'0000;
+    CHECK(errnoUnder({{"ptrace"}}, [] { return ::syscall(kX32Bit | SYS_getpid); }) == -SIGSYS);
+}
+#endif

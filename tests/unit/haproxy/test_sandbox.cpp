@@ -4,13 +4,19 @@
 #include "workers/haproxy-manager/sandbox.h"
 
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <thread>
 
 namespace {
 
@@ -42,10 +48,35 @@ TEST_CASE("haproxy sandbox: other processes, mounts and namespaces are out of re
     CHECK(inCage([] { return errnoOf(::unshare(CLONE_NEWUSER)); }) == EPERM);
     CHECK(inCage([] { return errnoOf(::mount("none", "/", "tmpfs", 0, nullptr)); }) == EPERM);
     CHECK(inCage([] { return errnoOf(::chroot("/")); }) == EPERM);
+    CHECK(inCage([] {
+              return errnoOf(::syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
+          }) == EPERM);
+    CHECK(inCage([] { return errnoOf(::syscall(SYS_clone3, nullptr, 0)); }) == ENOSYS);
+    CHECK(inCage([] { return errnoOf(::socket(AF_VSOCK, SOCK_STREAM, 0)); }) == EAFNOSUPPORT);
+    CHECK(inCage([] { return errnoOf(::socket(64, SOCK_STREAM, 0)); }) == EAFNOSUPPORT);
+    CHECK(inCage([] { return errnoOf(::ioctl(0, TIOCSTI, "x")); }) == EPERM);
+    CHECK(inCage([] { return errnoOf(::personality(READ_IMPLIES_EXEC)); }) == EPERM);
+    CHECK(inCage([] {
+              rlimit limit{};
+              return errnoOf(::prlimit(1, RLIMIT_NOFILE, nullptr, &limit));
+          }) == EPERM);
 }
 
 TEST_CASE("haproxy sandbox: programs and sockets work", "[haproxy][sandbox]") {
-    CHECK(inCage([] { return ::socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : 1; }) == 0);
+    for (const int family : {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK}) {
+        CAPTURE(family);
+        static int wanted;
+        wanted = family;
+        CHECK(inCage([] { return errnoOf(::socket(wanted, SOCK_DGRAM, 0)); }) == 0);
+    }
+    CHECK(inCage([] {
+              rlimit limit{};
+              return errnoOf(::prlimit(0, RLIMIT_NOFILE, nullptr, &limit));
+          }) == 0);
+    CHECK(inCage([] { // HAProxy's threads
+              std::thread{[] {}}.join();
+              return 0;
+          }) == 0);
     CHECK(inCage([] {
               ::execl("/bin/true", "true", nullptr);
               return 1;

@@ -9,6 +9,7 @@
 #include "protocol/frame.h"
 #include "protocol/state_codec.h"
 #include "tests/unit/common/child_process.h"
+#include "workers/runtime/inherited_fds.h"
 #include "workers/runtime/start_error.h"
 #include "workers/runtime/supervised_run.h"
 
@@ -147,7 +148,13 @@ private:
         ::signal(SIGPIPE, SIG_IGN);
         int code = 99;
         try {
-            ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+            // Where the cage expects it; whatever of the test's has that number, the child can
+            // spare.
+            if (socket.get() != worker::kChannelFd)
+                ::dup2(socket.get(), worker::kChannelFd);
+            else
+                static_cast<void>(socket.release());
+            socket = worker::adoptChannel();
             std::vector<const char*> argv{"worker"};
             for (const std::string& argument : arguments)
                 argv.push_back(argument.c_str());

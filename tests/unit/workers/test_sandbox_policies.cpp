@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <string>
@@ -72,6 +74,18 @@ const Forbidden kForbiddenToAll[] = {
      [] { ::syscall(SYS_mprotect, nullptr, 0, PROT_READ | PROT_WRITE | PROT_EXEC); }},
     {"fcntl other than flags", [] { ::syscall(SYS_fcntl, 0, F_SETOWN, 0); }},
     {"ioctl", [] { ::syscall(SYS_ioctl, 0, 0, nullptr); }},
+    {"connecting by TCP fast open",
+     [] { ::syscall(SYS_sendto, 0, nullptr, 0, MSG_FASTOPEN, nullptr, 0); }},
+    {"the same by sendmsg", [] { ::syscall(SYS_sendmsg, 0, nullptr, MSG_FASTOPEN); }},
+    {"sending to an address",
+     [] {
+         const sockaddr address{};
+         ::syscall(SYS_sendto, 0, nullptr, 0, 0, &address, sizeof address);
+     }},
+    {"ending a listener for all", [] { ::syscall(SYS_shutdown, 5, SHUT_RDWR); }},
+    {"signals but abort(3)'s", [] { ::syscall(SYS_tgkill, 0, 0, SIGTERM); }},
+    {"taking pages away", [] { ::syscall(SYS_madvise, nullptr, 0, MADV_REMOVE); }},
+    {"moving pages", [] { ::syscall(SYS_mremap, nullptr, 0, 0, MREMAP_FIXED, nullptr); }},
     {"mount", [] { ::syscall(SYS_mount, nullptr, nullptr, nullptr, 0, nullptr); }},
     {"chmod", [] { ::syscall(SYS_fchmodat, AT_FDCWD, "/nonexistent", 0); }},
     {"symlink", [] { ::syscall(SYS_symlinkat, "a", AT_FDCWD, "/nonexistent/b"); }},
@@ -86,6 +100,10 @@ TEST_CASE("sandbox: no worker may do what none needs", "[workers][sandbox]") {
         CHECK(isForbidden(runCaged(confd::sandboxPolicy(), {dir.path()}, each.call)));
         CHECK(isForbidden(runCaged(api::sandboxPolicy(), {}, each.call)));
     }
+}
+
+TEST_CASE("sandbox: a failed assertion ends a process as one", "[workers][sandbox]") {
+    CHECK(runCaged(api::sandboxPolicy(), {}, [] { std::abort(); }).wasKilledBy(SIGABRT));
 }
 
 TEST_CASE("sandbox: the api-server opens no file", "[workers][sandbox]") {
