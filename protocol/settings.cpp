@@ -223,8 +223,9 @@ std::vector<std::string> Settings::argumentsFor(std::uint8_t mask) const {
 std::string Settings::toText() const {
     std::string lines;
     for (const Setting& row : settingsTable())
-        if (isPersistent(row))
-            lines += std::string{row.name} + " = " + text(row.name) + "\n";
+        if (isPersistent(row)) // behind a blank, # would begin a comment
+            lines += std::string{row.name} + (text(row.name).starts_with('#') ? " =" : " = ") +
+                     text(row.name) + "\n";
     return lines;
 }
 

@@ -110,4 +110,11 @@ TEST_CASE("settings file: toText can be read back", "[protocol][settings]") {
     CHECK(settings.toText().find("marathon-host") == std::string::npos);
 }
 
+TEST_CASE("settings file: a value that begins with # is written so that it is one again",
+          "[protocol][settings]") {
+    const Settings settings = parse("filter-groups =#\n");
+    CHECK(settings.text("filter-groups") == "#");
+    CHECK(parse(settings.toText()).text("filter-groups") == "#");
+}
+
 } // namespace mmsd::protocol
