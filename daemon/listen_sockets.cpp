@@ -61,9 +61,10 @@ UniqueFd openListener(const ListenEndpoint& wanted, bool isShared) {
         (!wanted.endpoint.address.isV6() || turnOn(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
         ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
         (isUdp || ::listen(fd.get(), SOMAXCONN) == 0)) {
-        // Without root the system's default has to do.
-        if (isUdp)
-            ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kUdpQueue, sizeof kUdpQueue);
+        // Without CAP_NET_ADMIN net.core.rmem_max is the limit.
+        if (isUdp &&
+            ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kUdpQueue, sizeof kUdpQueue) != 0)
+            ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kUdpQueue, sizeof kUdpQueue);
         return fd;
     }
     const int error = errno;
