@@ -37,7 +37,7 @@ def server():
 
 
 def random_apps(rng: random.Random) -> list[App]:
-    """Up to eight apps in nested groups: every serving state, both families, ports of every kind."""
+    """Up to eight apps in nested groups: every serving state, both families, all kinds of ports."""
     ids = set()
     for _ in range(rng.randint(1, 8)):
         ids.add("/" + "/".join(rng.choice(["a", "b", "web", "x-1", "y" * 63])

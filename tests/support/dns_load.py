@@ -15,7 +15,7 @@ import dns.message
 from waiting import wait_for
 
 # Far above any restart, below any doubt: such a query is lost.
-_PATIENCE = 5.0
+_PATIENCE = 20.0
 
 
 class UdpLoad:
@@ -83,7 +83,7 @@ class UdpLoad:
         """Waits until every client has had that many further answers."""
         wanted = [answered + count for answered in self.answered]
         wait_for("answers to every client",
-                 lambda: all(a >= w for a, w in zip(self.answered, wanted)), timeout=60)
+                 lambda: all(a >= w for a, w in zip(self.answered, wanted)), timeout=120)
 
     def __enter__(self) -> UdpLoad:
         self._thread.start()
