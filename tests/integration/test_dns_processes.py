@@ -144,6 +144,24 @@ def test_a_reload_changes_their_number(start):
     wait_for("all counters", lambda: min(served.answered().values()) >= 20)
 
 
+def test_an_upgrade_hands_all_sockets_over(start):
+    """SIGUSR2 replaces every process under load; each gets its own sockets back."""
+    served = start(3)
+    served.wait_running(*NAMES)
+    before = served.pids()
+    with served.udp_load(pause=0.001) as load, served.tcp_load() as tcp:
+        load.wait_for_more()
+        served.mmsd.signal("mmsd", signal.SIGUSR2)
+        wait_for("new processes", lambda: all(
+            pid not in (0, before[name]) for name, pid in served.pids().items()))
+        served.wait_running(*NAMES)
+        load.wait_for_more()
+    assert (load.refused, load.lost, load.wrong, tcp.refused) == (0, 0, 0, 0)
+    with served.udp_load() as load:
+        load.wait_for_more()
+    wait_for("all counters", lambda: min(served.answered().values()) >= 20)
+
+
 def ask(port: int, timeout: float = 15.0) -> int:
     """@return records in the answer; raises ConnectionRefusedError where nobody has the port"""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
