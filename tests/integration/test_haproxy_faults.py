@@ -152,6 +152,39 @@ def test_a_broken_tail_costs_the_tail(make_folder, backends, text, message):
     assert not haproxy.report().refusals
 
 
+def test_a_refused_tail_is_tried_again_on_sighup(make_folder, backends):
+    """The file that it names is there now; its own text is the same."""
+    haproxy = make_folder()
+    tail, named, port = haproxy.run / "tail.cfg", haproxy.run / "page", free_port()
+    tail.write_text(
+        f"listen tail\n    mode http\n    bind 127.0.0.1:{port}\n"
+        f"    http-request return status 200 content-type text/plain file {named}\n"
+    )
+    haproxy.start(f"--haproxy-cfgtail={tail}")
+    app = tcp_app("/a", free_port(), backends.http, proto="http")
+    assert "tail.cfg" in haproxy.apply([app])[1]
+    named.write_text("here")
+    named.chmod(0o644)
+    haproxy.worker.signal(signal.SIGHUP)
+    wait_for("tail served", lambda: get(port) == (200, "here"))
+
+
+def test_too_many_checks_are_left_out(make_folder, backends):
+    """HAProxy would refuse to start without descriptors for each of them."""
+    haproxy = make_folder()
+    hard = 4_096
+    haproxy.start(descriptors=hard)
+    apps = [tcp_app(f"/a{i}", free_port(), range(10_000, 10_100), proto="http") for i in range(50)]
+    served = tcp_app("/served", free_port(), backends.http, proto="http")
+    result, note = haproxy.apply([*apps, served])
+    assert result == "applied" and "health checks by HAProxy" in note
+    assert serves(served.ports[0].service_port) and " check inter" not in haproxy.config()
+    (refusal,) = haproxy.report().refusals
+    assert str(hard) in refusal[2]
+    assert haproxy.apply([*apps[:5], served])[0] == "applied"
+    assert not haproxy.report().refusals and " check inter" in haproxy.config()
+
+
 def test_a_tail_needs_no_defaults_of_its_own(make_folder, backends):
     """It starts from timeouts that nothing else uses; HAProxy has nothing to complain about."""
     haproxy = make_folder()

@@ -32,6 +32,23 @@ def test_a_hung_haproxy_is_replaced(make_folder, backends):
     assert serves(app.ports[0].service_port)
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_haproxy_that_hangs_while_it_serves_is_replaced(make_folder, backends, is_new):
+    """Found by the next change, whether at run time or by a reload; ended, as it would swallow
+    connections."""
+    haproxy = make_folder()
+    haproxy.start()
+    app = tcp_app("/a", free_port(), backends.http[:1], proto="http")
+    haproxy.apply([app])
+    (hung,) = haproxy.haproxy_pids()
+    os.kill(hung, signal.SIGSTOP)
+    port = free_port() if is_new else app.ports[0].service_port
+    haproxy.worker.offer([tcp_app("/b" if is_new else "/a", port, backends.http[1:2], proto="http")])
+    wait_for("the hung one ended", lambda: hung not in haproxy.haproxy_pids(), timeout=60)
+    wait_for("served", lambda: get(port) == (200, str(backends.http[1])))
+    assert len(haproxy.haproxy_pids()) == 1
+
+
 def test_a_haproxy_without_its_socket_is_no_companion(make_folder, backends):
     """Somebody removed the socket: never two that serve."""
     haproxy = make_folder()
@@ -158,6 +175,18 @@ exec {haproxy_binary()} "$@"
         wait_for("stolen", steal)
         wait_for("others served", lambda: all(serves(a.ports[0].service_port) for a in apps[1:]))
     wait_for("served again", lambda: serves(lost))
+
+
+def test_a_crash_after_somebody_removed_the_files(make_folder, backends):
+    """What cannot be started as it was is made anew."""
+    haproxy = make_folder()
+    haproxy.start()
+    app = tcp_app("/a", free_port(), backends.http, proto="http")
+    haproxy.apply([app])
+    for path in haproxy.folder.glob("gen-*"):
+        shutil.rmtree(path)
+    os.kill(haproxy.haproxy_pids()[0], signal.SIGKILL)
+    wait_for("served again", lambda: serves(app.ports[0].service_port))
 
 
 def test_a_foreign_folder_is_refused(executable):

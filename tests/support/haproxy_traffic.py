@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import socket
 import time
 from dataclasses import dataclass, field
 
 _context = multiprocessing.get_context("fork")
 _RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
 _PATIENCE = 10.0
+_OPENERS = 4  # processes that open connections: one alone reaches some 900 a second
 
 
 class _Http(asyncio.Protocol):
@@ -82,6 +84,16 @@ class Result:
     broken_long_lived: int = 0
     slowest_ms: float = 0
 
+    def add(self, other: "Result") -> None:
+        """Takes in what another process has seen at the same time."""
+        self.requests += other.requests
+        self.keep_alive_requests += other.keep_alive_requests
+        self.echoes += other.echoes
+        self.seconds = max(self.seconds, other.seconds)
+        self.failures += other.failures
+        self.broken_long_lived += other.broken_long_lived
+        self.slowest_ms = max(self.slowest_ms, other.slowest_ms)
+
     @property
     def rate(self) -> float:
         """New connections per second."""
@@ -96,9 +108,42 @@ class Result:
         )
 
 
-class _Load:
-    def __init__(self, http_port, echo_port, rate, kept, long_lived):
-        self._http, self._echo, self._rate = http_port, echo_port, rate
+def _request_once(port: int) -> str:
+    """One request on a connection of its own. @return "" or what went wrong"""
+    answer = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), _PATIENCE) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: load\r\nConnection: close\r\n\r\n")
+            while octets := connection.recv(65536):
+                answer += octets
+    except OSError as error:
+        return repr(error)
+    return "" if answer.startswith(b"HTTP/1.1 200 ") else repr(answer[:60])
+
+
+def _open_connections(pipe, port: int, rate: float):
+    """New connections at a steady pace; one that takes long is made up for after it."""
+    result = Result()
+    started = due = time.monotonic()
+    pipe.send("started")
+    while not pipe.poll():
+        due += 1 / rate
+        time.sleep(max(0.0, due - time.monotonic()))
+        before = time.monotonic()
+        failure = _request_once(port)
+        result.requests += 1
+        result.slowest_ms = max(result.slowest_ms, (time.monotonic() - before) * 1000)
+        if failure:
+            result.failures.append(f"{time.time():.3f} new: {failure}")
+    result.seconds = time.monotonic() - started
+    pipe.send(result)
+
+
+class _KeptConnections:
+    """Keep-alive clients and long-lived connections."""
+
+    def __init__(self, http_port, echo_port, kept, long_lived):
+        self._http, self._echo = http_port, echo_port
         self._kept, self._long_lived = kept, long_lived
         self._result = Result()
         self._request = b"GET / HTTP/1.1\r\nHost: load\r\n\r\n"
@@ -109,48 +154,14 @@ class _Load:
         loop = asyncio.get_running_loop()
         tasks = [asyncio.create_task(self._keep_alive()) for _ in range(self._kept)]
         tasks += [asyncio.create_task(self._long()) for _ in range(self._long_lived)]
-        tasks.append(asyncio.create_task(self._new_connections()))
-        started = time.monotonic()
         pipe.send("started")
         await loop.run_in_executor(None, pipe.recv)
         self._is_over = True
         await asyncio.gather(*tasks)
-        self._result.seconds = time.monotonic() - started
         return self._result
 
     def _fail(self, what: str, error: object) -> None:
         self._result.failures.append(f"{time.time():.3f} {what}: {error!r}")
-
-    async def _new_connections(self):
-        pending: set = set()
-        due = time.monotonic()
-        while not self._is_over:
-            due += 0.01
-            for _ in range(max(1, self._rate // 100)):
-                task = asyncio.create_task(self._one())
-                pending.add(task)
-                task.add_done_callback(pending.discard)
-            await asyncio.sleep(max(0, due - time.monotonic()))
-        await asyncio.gather(*pending)
-
-    async def _one(self):
-        self._result.requests += 1
-        started = time.monotonic()
-        writer = None
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._http)
-                writer.write(b"GET / HTTP/1.1\r\nHost: load\r\nConnection: close\r\n\r\n")
-                answer = await reader.read()
-            if not answer.startswith(b"HTTP/1.1 200 "):
-                self._fail("new", answer[:60])
-        except (OSError, TimeoutError) as error:
-            self._fail("new", error)
-        finally:
-            if writer:
-                writer.close()
-        elapsed = (time.monotonic() - started) * 1000
-        self._result.slowest_ms = max(self._result.slowest_ms, elapsed)
 
     async def _keep_alive(self):
         writer = None
@@ -193,32 +204,55 @@ class _Load:
             self._fail("long-lived", error)
 
 
-def _run_load(pipe, *arguments):
-    pipe.send(asyncio.run(_Load(*arguments).run(pipe)))
+def _keep_connections(pipe, *arguments):
+    pipe.send(asyncio.run(_KeptConnections(*arguments).run(pipe)))
 
 
 class Load:
-    """Traffic from a process of its own: @rate new connections a second, @kept keep-alive clients
+    """Traffic from processes of its own: @rate new connections a second, @kept keep-alive clients
     (10 requests a second each), @long_lived connections that echo. Use as a context manager; the
     result is there after it."""
 
     def __init__(self, http_port, echo_port=0, *, rate=1000, kept=50, long_lived=20):
-        self._pipe, theirs = _context.Pipe()
-        self._process = _context.Process(
-            target=_run_load,
-            args=(theirs, http_port, echo_port, rate, kept, long_lived if echo_port else 0),
-            daemon=True,
+        self._clients = [
+            _Client(_open_connections, http_port, rate / _OPENERS) for _ in range(_OPENERS)
+        ]
+        self._clients.append(
+            _Client(_keep_connections, http_port, echo_port, kept, long_lived if echo_port else 0)
         )
         self.result = Result()
 
     def __enter__(self):
-        self._process.start()
-        assert self._pipe.recv() == "started"
+        for client in self._clients:
+            client.start()
         return self
 
     def __exit__(self, *_):
+        for client in self._clients:
+            client.ask_to_stop()
+        for client in self._clients:
+            self.result.add(client.finish())
+
+
+class _Client:
+    """A process that makes traffic."""
+
+    def __init__(self, function, *arguments):
+        self._pipe, theirs = _context.Pipe()
+        self._process = _context.Process(target=function, args=(theirs, *arguments), daemon=True)
+
+    def start(self) -> None:
+        """Waits until it is at work."""
+        self._process.start()
+        assert self._pipe.recv() == "started"
+
+    def ask_to_stop(self) -> None:
+        """It ends after what it has begun."""
         self._pipe.send("stop")
-        if self._pipe.poll(30):
-            self.result = self._pipe.recv()
-        self._process.kill()
+
+    def finish(self) -> Result:
+        """What it has seen."""
+        assert self._pipe.poll(60), "a client hangs"
+        result = self._pipe.recv()
         self._process.join()
+        return result

@@ -84,19 +84,20 @@ class HaproxyFolder:
         shutil.rmtree(self.run)
         assert status == 0, self.worker.log
 
-    def launch(self, *flags: str) -> LoneWorker:
-        """Starts the manager and waits for nothing."""
+    def launch(self, *flags: str, descriptors: int | None = None) -> LoneWorker:
+        """Starts the manager and waits for nothing. @descriptors: its limit."""
         self.worker = LoneWorker(
             self._executable,
             "haproxy-manager",
             [*self.flags, *flags],
             capability="net_bind_service",
+            prefix=["prlimit", f"--nofile={descriptors}:{descriptors}"] if descriptors else [],
         )
         return self.worker
 
-    def start(self, *flags: str) -> LoneWorker:
+    def start(self, *flags: str, descriptors: int | None = None) -> LoneWorker:
         """Starts the manager."""
-        return self.launch(*flags).ready()
+        return self.launch(*flags, descriptors=descriptors).ready()
 
     def kill(self) -> None:
         """SIGKILL to the manager."""

@@ -28,4 +28,10 @@ std::uint32_t connectionLimit(std::uint64_t hardLimit, const FdDemand& demand) n
     return static_cast<std::uint32_t>(std::min((hardLimit - fixed) / 2, kMostConnections));
 }
 
+bool hasRoomForChecks(std::uint64_t hardLimit, const FdDemand& demand, bool areOn) noexcept {
+    const std::uint64_t with = connectionLimit(hardLimit, demand);
+    const std::uint64_t without = connectionLimit(hardLimit, {.listeners = demand.listeners});
+    return with * (areOn ? 4 : 3) >= without;
+}
+
 } // namespace mmsd::haproxy

@@ -21,4 +21,11 @@ struct FdDemand {
 [[nodiscard]] std::uint32_t connectionLimit(std::uint64_t hardLimit,
                                             const FdDemand& demand) noexcept;
 
+/** Whether the limit has room for checks by HAProxy: they may cost three quarters of the
+ * connections that there would be without them.
+ *  @param areOn whether they are on now: they go later than they come, so one instance more or less
+ *               does not switch them to and fro */
+[[nodiscard]] bool hasRoomForChecks(std::uint64_t hardLimit, const FdDemand& demand,
+                                    bool areOn) noexcept;
+
 } // namespace mmsd::haproxy

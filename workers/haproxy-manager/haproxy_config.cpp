@@ -2,8 +2,6 @@
 // Model to configuration: the same model gives the same bytes. Pure.
 #include "workers/haproxy-manager/haproxy_config.h"
 
-#include "workers/haproxy-manager/fd_budget.h"
-
 #include <algorithm>
 #include <string_view>
 #include <utility>
@@ -164,16 +162,21 @@ FragmentPtr makeFragment(const Service& service, const ConfigOptions& options) {
     return fragment;
 }
 
-Config makeConfig(const Model& model, const ConfigOptions& options) {
-    Config config;
-    FdDemand demand{.listeners = model.services.size() + 4};
-    config.fragments.reserve(model.services.size());
-    for (const Service& service : model.services) {
-        config.fragments.push_back(makeFragment(service, options));
+FdDemand demandOf(const Model& model) noexcept {
+    constexpr std::size_t kOwnListeners = 4; // admin socket, management page, gateway
+    FdDemand demand{.listeners = model.services.size() + kOwnListeners};
+    for (const Service& service : model.services)
         if (service.check)
             demand.checkedServers += service.servers.size();
-    }
-    config.base = makeBase(options, connectionLimit(options.hardFdLimit, demand));
+    return demand;
+}
+
+Config makeConfig(const Model& model, const ConfigOptions& options) {
+    Config config;
+    config.fragments.reserve(model.services.size());
+    for (const Service& service : model.services)
+        config.fragments.push_back(makeFragment(service, options));
+    config.base = makeBase(options, connectionLimit(options.hardFdLimit, demandOf(model)));
     if (options.gateway) {
         config.maps.emplace(kHttpMap, exactMapText(model.http));
         config.maps.emplace(kHttpSuffixMap, mapText(model.http.suffixes));

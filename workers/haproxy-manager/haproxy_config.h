@@ -3,6 +3,7 @@
 #pragma once
 
 #include "workers/haproxy-manager/config_text.h"
+#include "workers/haproxy-manager/fd_budget.h"
 #include "workers/haproxy-manager/haproxy_features.h"
 #include "workers/haproxy-manager/service.h"
 
@@ -27,6 +28,9 @@ struct ConfigOptions {
     std::uint64_t hardFdLimit = 0;
     HaproxyFeatures features;
 };
+
+/** What the configuration of @p model needs descriptors for. */
+[[nodiscard]] FdDemand demandOf(const Model& model) noexcept;
 
 /** Makes the configuration; its tail stays empty. */
 [[nodiscard]] Config makeConfig(const Model& model, const ConfigOptions& options);

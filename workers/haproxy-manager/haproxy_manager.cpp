@@ -66,6 +66,8 @@ void HaproxyManager::apply(std::shared_ptr<const protocol::Snapshot> snapshot,
 void HaproxyManager::reapply(worker::ApplyDone done) {
     mustReload_ = true;
     mustProbe_ = true; // the program may be a new one
+    quarantine_.forget();
+    reloader_.forgetTail();
     done_ = std::move(done);
     wakeup_.set();
 }
@@ -231,7 +233,24 @@ Task<> HaproxyManager::step() {
     co_await deleteLeaving();
 }
 
+/** Without room for their descriptors HAProxy would not start at all. */
+void HaproxyManager::limitChecks(Model& model) {
+    const FdDemand demand = demandOf(model);
+    const std::uint64_t limit = options_.config.hardFdLimit;
+    areChecksOn_ = hasRoomForChecks(limit, demand, areChecksOn_);
+    std::string reason;
+    if (!areChecksOn_) {
+        reason = std::to_string(demand.checkedServers) + " instances and " +
+                 std::to_string(demand.listeners) + " listeners are too many for " +
+                 std::to_string(limit) + " descriptors (LimitNOFILE)";
+        for (Service& service : model.services)
+            service.check.reset();
+    }
+    ownProblems_.tell("health checks by HAProxy", reason);
+}
+
 Config HaproxyManager::makeWanted(Model& model) {
+    limitChecks(model);
     quarantine_.clearBusy();
     ConfigOptions config = options_.config;
     if (!isBindable(config.management, "management page"))
@@ -380,8 +399,13 @@ Task<bool> HaproxyManager::restart() {
         co_return false;
     if (running_.base.empty())
         co_return true; // nothing ran before
-    store_.writeServerStates(generation_, "1\n");
-    StartResult started = co_await processes_.start(generation_, !running_.tail.empty(), false);
+    StartResult started;
+    try {
+        store_.writeServerStates(generation_, "1\n");
+        started = co_await processes_.start(generation_, !running_.tail.empty(), false);
+    } catch (const SysError& error) {
+        started.how = error.what(); // somebody removed the files
+    }
     if (!started.process) {
         logError("HAProxy does not start again",
                  {{"how", started.how}, {"output", started.output}});

@@ -53,6 +53,7 @@ private:
     Task<bool> restart();
     void onDied();
     void delayNextStart();
+    void limitChecks(Model& model);
     [[nodiscard]] Config makeWanted(Model& model);
     void preflight(const Config& wanted);
     [[nodiscard]] std::string tailName() const;
@@ -81,9 +82,10 @@ private:
     std::function<void()> stopped_;   ///< set once it is being stopped
     bool isRunningUncertain_ = false; ///< running_ may not be true: a command failed
     bool mustProbe_ = true;
-    bool mustRetry_ = false; ///< something of our own could not be had
-    std::string problem_;    ///< of the last step
-    std::string note_;       ///< worth telling although the rest was done
+    bool areChecksOn_ = true; ///< as far as the descriptor limit goes
+    bool mustRetry_ = false;  ///< something of our own could not be had
+    std::string problem_;     ///< of the last step
+    std::string note_;        ///< worth telling although the rest was done
     OwnProblems ownProblems_;
     std::string tail_;          ///< as the operator wrote it
     std::string reloadProblem_; ///< why the last reload failed; "" = it did not

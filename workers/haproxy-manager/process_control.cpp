@@ -226,6 +226,19 @@ Task<StartResult> ProcessControl::start(std::uint64_t generation, bool hasTail,
     co_return result;
 }
 
+Task<> ProcessControl::judgeCurrent() {
+    if (!current_)
+        co_return;
+    const pid_t pid = current_->pid();
+    const auto info =
+        co_await askForInfo(reactor_, store_.socketPath(current_->generation()), kAnswerLimit);
+    const bool isAnswering = info && info->pid == static_cast<std::uint32_t>(pid);
+    if (isAnswering || !current_ || current_->pid() != pid)
+        co_return;
+    logError("HAProxy hangs, it is going to be replaced", {{"pid", pid}});
+    hung_.push_back(std::move(current_));
+}
+
 void ProcessControl::makeCurrent(std::unique_ptr<HaproxyProcess> process) {
     if (current_) {
         current_->signal(SIGUSR1);

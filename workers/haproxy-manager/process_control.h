@@ -46,6 +46,11 @@ public:
      *  @param inheritsSockets takes the listeners over from the current process (-x) */
     Task<StartResult> start(std::uint64_t generation, bool hasTail, bool inheritsSockets);
 
+    /** Looks whether the serving process still answers. One that does not is no current one any
+     * more; it is ended as soon as another one serves, as its listeners would swallow connections.
+     */
+    Task<> judgeCurrent();
+
     /** Makes a started process the serving one and lets all others finish. */
     void makeCurrent(std::unique_ptr<HaproxyProcess> process);
 

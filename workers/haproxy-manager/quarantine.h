@@ -26,6 +26,8 @@ public:
     [[nodiscard]] bool holds(const Fragment& fragment) const {
         return bad_.contains(fragment.hash());
     }
+    /** Everything is to be tried again. */
+    void forget() noexcept { bad_.clear(); }
     /** Forgets what nobody wants any more. */
     void keepOnly(const Config& wanted);
 

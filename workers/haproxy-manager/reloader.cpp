@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kHookLimit = 10s;
 constexpr auto kHookPause = 20ms;
-constexpr auto kStateLimit = 10s;
+constexpr auto kStateLimit = 5s;
 /** Each round puts somebody into quarantine; a configuration that needs more is beyond help. */
 constexpr unsigned kMostRounds = 10;
 
@@ -92,7 +92,7 @@ Task<> Reloader::tryToServe(const Config& wanted, const Config& running, bool ke
             outcome.isServing = true;
             co_return;
         }
-        const bool mayRetry = learnFrom(started, mustCheck, attempt, outcome);
+        const bool mayRetry = co_await learnFrom(started, mustCheck, attempt, outcome);
         store_.removeFolder(generation);
         store_.removeSocket(generation);
         if (!mayRetry)
@@ -101,22 +101,23 @@ Task<> Reloader::tryToServe(const Config& wanted, const Config& running, bool ke
 }
 
 /** Draws the conclusions from a start that failed. @return false if there are none */
-bool Reloader::learnFrom(const StartResult& started, bool wasChecked, Attempt& attempt,
-                         ReloadOutcome& outcome) {
+Task<bool> Reloader::learnFrom(const StartResult& started, bool wasChecked, Attempt& attempt,
+                               ReloadOutcome& outcome) {
     const Blame blame = readBlame(started.output, outcome.config, render(outcome.config));
     outcome.reason = "HAProxy did not start (" + started.how + "): " + blame.firstAlert;
     logWarning("HAProxy did not start", {{"how", started.how}, {"reason", blame.firstAlert}});
     if (blame.areSocketsLost && attempt.inheritsSockets) {
         attempt.inheritsSockets = false;
-        return true;
+        co_await processes_.judgeCurrent();
+        co_return true;
     }
     if (!wasChecked) {
         attempt.mustCheck = true; // the check tells refused text from ports that are taken
-        return true;
+        co_return true;
     }
     for (const auto& [proxy, message] : blame.proxies)
         quarantine_.addBusy(outcome.config.find(proxy)->servicePort, message);
-    return !blame.proxies.empty();
+    co_return !blame.proxies.empty();
 }
 
 /** Writes the files. @return false if nothing usable is left */

@@ -43,6 +43,8 @@ public:
     [[nodiscard]] bool isTailBad(const std::string& tail) const noexcept {
         return !tail.empty() && tail == badTail_;
     }
+    /** What it refers to may be there now. */
+    void forgetTail() noexcept { badTail_.clear(); }
     /** What HAProxy said to the tail that was refused. */
     [[nodiscard]] const std::string& tailMessage() const noexcept { return tailMessage_; }
 
@@ -58,8 +60,8 @@ private:
     Task<bool> prepare(std::uint64_t generation, const Config& wanted, const Config& running,
                        bool mustCheck, ReloadOutcome& outcome);
     [[nodiscard]] Config compose(const Config& wanted, const Config& running) const;
-    [[nodiscard]] bool learnFrom(const StartResult& started, bool wasChecked, Attempt& attempt,
-                                 ReloadOutcome& outcome);
+    Task<bool> learnFrom(const StartResult& started, bool wasChecked, Attempt& attempt,
+                         ReloadOutcome& outcome);
     Task<bool> makeValid(std::uint64_t generation, const Config& wanted, const Config& running,
                          ReloadOutcome& outcome);
     Task<bool> blame(std::uint64_t generation, const Config& config, const Config& running,
