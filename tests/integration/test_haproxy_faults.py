@@ -13,7 +13,7 @@ import pytest
 from haproxy_fixtures import backends, executable, make_folder  # noqa: F401
 from haproxy_worker import HaproxyFolder, get, haproxy_binary, serves, tcp_app
 from snapshot_frames import App, Port
-from waiting import free_port, wait_for
+from waiting import free_port, free_ports, wait_for
 
 HOSTILE = [
     "x\n    bind 127.0.0.1:1",
@@ -50,7 +50,7 @@ def test_hostile_apps_among_a_thousand(make_folder, backends):
     haproxy = make_folder("--enable-gateway", f"--gateway-port-http={free_port()}",
                           f"--gateway-port-https={free_port()}", f"--api-port={free_port()}")
     haproxy.start()
-    ports = iter(range(21_000, 29_000))
+    ports = iter(free_ports(1_050))
     good = [tcp_app(f"/good-{i}", next(ports), backends.http, proto="http") for i in range(1000)]
     assert haproxy.apply(good)[0] == "applied"
     for value in HOSTILE:

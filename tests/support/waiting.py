@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import socket
 import time
 
@@ -28,6 +30,21 @@ def wait_for(what: str, probe, timeout: float = DEADLINE, pause: float = 0.005):
         if time.monotonic() >= deadline:
             raise AssertionError(f"{what}: not within {timeout:g} s; last seen: {last}")
         time.sleep(pause)
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports on 127.0.0.1 that nobody listens on now, below those of outgoing connections."""
+    lowest, highest = 20_001, 32_767
+    start = random.randrange(highest - lowest)
+    found = []
+    for i in range(highest - lowest):
+        port = lowest + (start + i) % (highest - lowest)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise AssertionError(f"only {len(found)} of {count} ports are free")
 
 
 def free_port() -> int:

@@ -42,6 +42,7 @@ struct Prepared {
     std::vector<char*> environment;
     const char* folder;
     bool keepsCapabilities;
+    bool ignoresSigpipe;
     int nullFd;
     int outputFd;
 };
@@ -53,6 +54,9 @@ struct Prepared {
     standard.sa_handler = SIG_DFL;
     for (int number = 1; number < NSIG; ++number)
         ::sigaction(number, &standard, nullptr);
+    // HAProxy ignores it itself, but only when it has read its configuration.
+    if (prepared.ignoresSigpipe)
+        ::signal(SIGPIPE, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -166,6 +170,7 @@ ChildProcess spawnChild(const SpawnRequest& request) {
                             pointers(request.environment),
                             request.folder.c_str(),
                             request.keepsCapabilities,
+                            request.mayLoseOutput,
                             null.get(),
                             writeEnd.get()};
     {

@@ -20,7 +20,8 @@ struct SpawnRequest {
     std::string folder = "/";             ///< to work in
     /** CAP_NET_BIND_SERVICE is passed on, where this process has it. */
     bool keepsCapabilities = false;
-    /** Writing blocks never, lines may be lost: a full pipe would stop all of HAProxy. */
+    /** Writing blocks never, lines may be lost, and SIGPIPE is ignored: a full pipe would stop all
+     *  of HAProxy, and one without a reader would end it. */
     bool mayLoseOutput = false;
 };
 

@@ -26,6 +26,7 @@ namespace {
 
 constexpr mode_t kFileMode = 0640;
 constexpr mode_t kFolderMode = 0750;
+constexpr const char* kCurrentLink = "current";
 constexpr std::string_view kFolderPrefix = "gen-";
 constexpr std::string_view kSocketPrefix = "haproxy-";
 constexpr std::string_view kSocketSuffix = ".sock";
@@ -98,6 +99,14 @@ bool ConfigStore::hasFiles(std::uint64_t generation) const noexcept {
     return ::faccessat(rootFd_.get(), path.c_str(), R_OK, 0) == 0;
 }
 
+bool ConfigStore::isCurrent(std::uint64_t generation) const noexcept {
+    std::array<char, 64> target{};
+    const ssize_t size =
+        ::readlinkat(rootFd_.get(), kCurrentLink, target.data(), target.size() - 1);
+    return size > 0 && numberIn({target.data(), static_cast<std::size_t>(size)}, kFolderPrefix,
+                                "") == generation;
+}
+
 std::vector<std::uint64_t> ConfigStore::generations() const {
     std::vector<std::uint64_t> found;
     for (const std::string& name : namesIn(rootFd_.get())) {
@@ -144,8 +153,10 @@ void ConfigStore::update(std::uint64_t generation, const Config& before,
 }
 
 void ConfigStore::makeCurrent(std::uint64_t generation) const {
-    replaceLink(rootFd_.get(), "current", std::string{kFolderPrefix} + std::to_string(generation));
-    replaceLink(rootFd_.get(), std::string{kConfigFile}, "current/" + std::string{kConfigFile});
+    replaceLink(rootFd_.get(), kCurrentLink,
+                std::string{kFolderPrefix} + std::to_string(generation));
+    replaceLink(rootFd_.get(), std::string{kConfigFile},
+                std::string{kCurrentLink} + '/' + std::string{kConfigFile});
     for (const std::string& name : namesIn(rootFd_.get()))
         if (const auto number = numberIn(name, kFolderPrefix, ""); number && *number != generation)
             removeFolder(*number);

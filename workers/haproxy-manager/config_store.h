@@ -26,6 +26,8 @@ public:
 
     /** Whether a generation's text is there. */
     [[nodiscard]] bool hasFiles(std::uint64_t generation) const noexcept;
+    /** Whether `current` points to the generation: it has served already. */
+    [[nodiscard]] bool isCurrent(std::uint64_t generation) const noexcept;
     /** Generations that have a socket or a folder, falling. */
     [[nodiscard]] std::vector<std::uint64_t> generations() const;
 

@@ -322,11 +322,15 @@ Task<> HaproxyManager::applyAtRunTime(const Config& candidate, const ServerSets&
         running_ = plan.reachable;
         co_await applier_.apply(socket, plan);
     } catch (const std::runtime_error& error) {
-        ++counters_.runtimeFailures;
-        logWarning("a change at run time failed, reloading", {{"reason", error.what()}});
+        onRuntimeFailure(error.what());
         reloadReason = "a change at run time failed";
-        mustReload_ = isRunningUncertain_ = true;
     }
+}
+
+void HaproxyManager::onRuntimeFailure(const std::string& reason) {
+    ++counters_.runtimeFailures;
+    logWarning("a change at run time failed, reloading", {{"reason", reason}});
+    mustReload_ = isRunningUncertain_ = true;
 }
 
 Task<> HaproxyManager::reloadIfDue(const Config& wanted, std::string reason) {
@@ -432,7 +436,8 @@ Task<> HaproxyManager::deleteLeaving() {
     try {
         co_await applier_.deleteLeaving(store_.socketPath(processes_.current()->generation()));
     } catch (const std::runtime_error& error) {
-        logWarning("servers cannot be deleted now", {{"reason", error.what()}});
+        onRuntimeFailure(error.what());
+        wakeup_.set(); // for the reload
     }
     deleteDelay_ = hasChanged_ || deleteDelay_ == 0ms
                        ? kFirstDeleteDelay

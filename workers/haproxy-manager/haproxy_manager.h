@@ -60,6 +60,7 @@ private:
     [[nodiscard]] bool isBindable(const InetEndpoint& where, const char* what);
     Task<> applyAtRunTime(const Config& candidate, const ServerSets& draining,
                           std::string& reloadReason);
+    void onRuntimeFailure(const std::string& reason);
     Task<> reloadIfDue(const Config& wanted, std::string reason);
     Task<> reload(const Config& wanted, const std::string& reason);
     Task<> deleteLeaving();

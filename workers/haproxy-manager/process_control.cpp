@@ -95,11 +95,11 @@ Task<bool> ProcessControl::awaitFirstAnswer(Orphan orphan) {
     constexpr auto kInterval = 20ms;
     const std::string path = store_.socketPath(orphan.generation);
     const auto deadline = reactor_.timers.now() + kStartLimit;
-    auto limit = kAnswerLimit; // for one that should answer at once
+    // One that has served already should answer at once.
+    const auto limit = store_.isCurrent(orphan.generation) ? kAnswerLimit : kStartLimit;
     try {
         const UniqueFd pidFd = openProcess(orphan.pid);
         while (!isSocketBound(readFile("/proc/net/unix", kListLimit), path, orphan.pid)) {
-            limit = kStartLimit;
             const std::array<FdWait::Watch, 2> watches{{{pidFd.get()}, {}}};
             const auto until = reactor_.timers.now() + kInterval;
             const bool hasEnded = co_await FdWait{reactor_, watches, until};
