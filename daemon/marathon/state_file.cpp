@@ -20,6 +20,8 @@ namespace {
 constexpr const char* kFileName = "snapshot.bin";
 /** After a change, not at once: the snapshot itself goes out first. */
 constexpr std::chrono::seconds kDelay{1};
+/** After a failure: a full disk stays full for a while. */
+constexpr std::chrono::seconds kRetryDelay{10};
 
 } // namespace
 
@@ -48,15 +50,20 @@ void StateFile::store(protocol::SharedFrames frames) {
 
 void StateFile::flush() noexcept {
     timer_->stop();
-    const protocol::SharedFrames frames = std::exchange(waiting_, nullptr);
+    protocol::SharedFrames frames = std::exchange(waiting_, nullptr);
     if (!frames)
         return;
     try {
         replaceFileAt(folder_.get(), kFileName, std::span{*frames}, 0600);
-        hasFailed_ = false;
+        if (std::exchange(hasFailed_, false))
+            logInfo("the state on disk is kept again");
     } catch (const std::exception& error) {
         if (!std::exchange(hasFailed_, true))
-            logWarning("cannot keep the state on disk", {{"reason", error.what()}});
+            logWarning("cannot keep the state on disk, will be retried",
+                       {{"reason", error.what()}});
+        // The next change may be long in coming.
+        waiting_ = std::move(frames);
+        timer_->start(kRetryDelay);
     }
 }
 

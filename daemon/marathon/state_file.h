@@ -27,7 +27,7 @@ public:
     /** Writes soon. */
     void store(protocol::SharedFrames frames);
     /** Writes now what still waits; before exit. Never throws: a state that cannot be kept costs
-     *  the next start some seconds, and is logged. */
+     *  the next start some seconds, is logged, and is tried again later. */
     void flush() noexcept;
 
 private:

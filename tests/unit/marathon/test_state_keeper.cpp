@@ -10,6 +10,7 @@
 #include "tests/unit/marathon/support.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 namespace mmsd::marathon {
 
@@ -266,6 +267,23 @@ TEST_CASE("state_keeper: an app that no frame can carry keeps its last good form
     CHECK(scene.publisher.refusals().at("/a").size() == 1);
     scene.publisher.prepare({"/a", good});
     CHECK(scene.publisher.refusals().empty());
+}
+
+TEST_CASE("state_file: a write that failed is tried again", "[marathon][state_file]") {
+    const test::TempDir folder;
+    test::FakeTimerFactory timers;
+    StateFile file{timers, UniqueFd{::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY)}};
+    Scene scene{0, &file};
+    const std::string obstacle = folder / ".snapshot.bin.tmp";
+    REQUIRE(::mkdir(obstacle.c_str(), 0700) == 0);
+    scene.full({appJson("/a", 1)});
+    timers.advance(seconds{1});
+    CHECK_FALSE(file.load().snapshot);
+    REQUIRE(::rmdir(obstacle.c_str()) == 0);
+    timers.advance(seconds{10});
+    REQUIRE(file.load().snapshot);
+    CHECK(file.load().snapshot->generation == 1);
+    CHECK(timers.activeCount() == 0);
 }
 
 TEST_CASE("state_file: keeps the last snapshot, at most once a second", "[marathon][state_file]") {
