@@ -138,6 +138,7 @@ class Mmsd:
         self.log_path = self.folder / "mmsd.log"
         self.api_port = free_port()
         self.environment: dict[str, str] = {}
+        self.wrapper: list[str] = []  # a program that starts mmsd in its own place
         self.process: subprocess.Popen | None = None
         self.executables = executables
         self.extra_arguments = list(arguments)
@@ -163,7 +164,8 @@ class Mmsd:
     def command(self) -> list[str]:
         """How it is started; ends with this test process, whatever happens to that."""
         return [
-            "setpriv", "--pdeathsig", "TERM", str(self.executables / "mmsd"), *self.arguments
+            "setpriv", "--pdeathsig", "TERM", *self.wrapper, str(self.executables / "mmsd"),
+            *self.arguments,
         ]
 
     def launch(self) -> None:
