@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 
 import mmsd_harness
@@ -258,6 +259,41 @@ def test_attacks_fail_in_a_cage(results, process):
     assert worked - set(PERMITTED[process]) == set()
     # The list of exceptions has none that is not needed.
     assert (set(PERMITTED[process]) & possible(results)) - worked == set()
+
+
+def test_the_table_of_cages(victims):
+    """tests/tools/cage_table.py asks the kernel about the running processes."""
+    mmsd, _ = victims
+    tool = pathlib.Path(__file__).resolve().parent.parent / "tools/cage_table.py"
+    table = subprocess.run([sys.executable, tool, str(mmsd.process.pid)], capture_output=True,
+                           text=True, check=True, timeout=60).stdout
+    print("\n" + table)
+    rows = {}
+    for line in table.splitlines():
+        if not line.startswith(" "):
+            name = line.split()[0]
+            rows[name] = {}
+        else:
+            key, value = line[2:16].strip(), line[16:]
+            rows[name][key] = value
+    run = str(mmsd.state)
+    for name, folders in {"watcher": f"{run}/watcher", "confd": f"{run}/confd",
+                          "api": "no open(2)", "dns": "no open(2)", "udp": "no open(2)"}.items():
+        row = rows[f"mmsd-{name}"]
+        assert row["user"] == f"mmsd-{name}, groups: none"
+        right = "net_bind_service" if name == "udp" else "none"
+        assert row["capabilities"] == f"{right}; bounding: {right}; no_new_privs: 1"
+        assert row["writes to"] == folders
+        allowed, total = map(int, re.match(r"(\d+) of (\d+)", row["system calls"]).groups())
+        assert allowed < 60 < total and row["system calls"].endswith("any other: kill")
+    manager = rows["mmsd-haproxy"]
+    assert manager["capabilities"].startswith("net_bind_service; bounding: net_bind_service;")
+    assert f"{run}/haproxy" in manager["writes to"] and "/etc" not in manager["writes to"]
+    for name in ("api", "dns", "confd"):
+        assert rows[f"mmsd-{name}"]["network"].endswith("no new sockets")
+    assert rows["mmsd-udp"]["network"] == "sockets: udp/ip4,udp/ip6; no listen"
+    assert rows["mmsd-watcher"]["network"].startswith(
+        "sockets: tcp/ip4,tcp/ip6,udp/ip4,udp/ip6; no bind")
 
 
 def test_victims_live_on(results, victims):
