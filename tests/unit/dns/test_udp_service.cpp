@@ -147,6 +147,24 @@ TEST_CASE("udp: rubbish is dropped or told so, and costs no answer", "[dns][udp]
     CHECK(server.counters.of(Transport::Udp).malformed == 4);
 }
 
+TEST_CASE("udp: many waiting queries keep nothing else from its turn", "[dns][udp]") {
+    constexpr unsigned kQueries = 700;
+    constexpr std::uint64_t kMostPerTurn = 256 + DatagramBatch::kCapacity;
+    UdpServer server;
+    const UniqueFd client = server.client("127.0.0.1");
+    for (unsigned number = 0; number < kQueries; ++number)
+        send(client, numbered(number));
+    const auto& noError =
+        server.counters.of(Transport::Udp).responses[static_cast<std::size_t>(RcodeSlot::NoError)];
+    std::uint64_t before = 0;
+    for (unsigned turns = 0; noError < kQueries && turns < 50; ++turns) {
+        server.loop.poll();
+        CHECK(noError - before <= kMostPerTurn);
+        before = noError;
+    }
+    CHECK(noError == kQueries);
+}
+
 TEST_CASE("udp: finishing answers what has arrived and leaves the rest", "[dns][udp]") {
     UdpServer server;
     const UniqueFd client = server.client("127.0.0.1");
