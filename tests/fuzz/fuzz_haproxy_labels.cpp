@@ -157,7 +157,7 @@ void askHaproxy(const Config& config) {
     for (const auto& [name, content] : config.maps)
         replaceFileAt(folder.fd(), name, content, 0600);
     const std::string command = "cd " + folder.path().string() +
-                                " && MMSD_SOCK=./sock haproxy -dW -c -f haproxy.cfg >out 2>&1";
+                                " && MMSD_SOCK=$PWD/sock haproxy -dW -c -f haproxy.cfg >out 2>&1";
     if (std::system(command.c_str()) != 0)
         fail("haproxy -c", readFile(folder / "out", 1 << 20) + render(config).text);
 }
