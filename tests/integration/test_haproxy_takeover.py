@@ -206,6 +206,22 @@ exec {haproxy_binary()} "$@"
     wait_for("served again", lambda: serves(lost))
 
 
+def test_a_take_over_after_somebody_removed_the_files(make_folder, backends):
+    """What listens is ours although no file says so: not one port is refused."""
+    haproxy = make_folder()
+    haproxy.start()
+    apps = [tcp_app(f"/a{i}", free_port(), backends.http, proto="http") for i in range(3)]
+    haproxy.apply(apps)
+    haproxy.kill()
+    for path in haproxy.folder.glob("gen-*"):
+        shutil.rmtree(path)
+    haproxy.start()
+    assert haproxy.apply(apps) == ("applied", "")
+    assert all(serves(app.ports[0].service_port) for app in apps)
+    assert haproxy.config().count("server 127.0.0.1") == 3 * len(backends.http)
+    assert not haproxy.report().refusals
+
+
 def test_a_crash_after_somebody_removed_the_files(make_folder, backends):
     """What cannot be started as it was is made anew."""
     haproxy = make_folder()

@@ -279,13 +279,18 @@ std::string HaproxyManager::tailName() const {
     return "tail file " + options_.tailPath;
 }
 
+/** Whether a listener on a port that is not known to be ours may be ours all the same. */
+bool HaproxyManager::mayShareUnknown() const noexcept {
+    return isRunningUncertain_ || processes_.haveOthersToEnd();
+}
+
 bool HaproxyManager::isBindable(const InetEndpoint& where, const char* what) {
     if (processes_.current() != nullptr &&
         running_.base.find("    bind " + bindText(where) + "\n") != std::string::npos) {
         ownProblems_.tell(what, "");
         return true;
     }
-    const auto reason = whyNotBindable(where, processes_.haveOthersToEnd());
+    const auto reason = whyNotBindable(where, mayShareUnknown());
     ownProblems_.tell(what, reason.value_or(""));
     mustRetry_ = mustRetry_ || reason;
     return !reason;
@@ -299,8 +304,7 @@ void HaproxyManager::preflight(const Config& wanted) {
         const std::uint16_t port = fragment->servicePort;
         if (bound.contains(port))
             continue;
-        if (const auto reason =
-                whyNotBindable({options_.config.bindIp, port}, processes_.haveOthersToEnd()))
+        if (const auto reason = whyNotBindable({options_.config.bindIp, port}, mayShareUnknown()))
             quarantine_.addBusy(port, *reason);
     }
 }

@@ -57,6 +57,7 @@ private:
     [[nodiscard]] Config makeWanted(Model& model);
     void preflight(const Config& wanted);
     [[nodiscard]] std::string tailName() const;
+    [[nodiscard]] bool mayShareUnknown() const noexcept;
     [[nodiscard]] bool isBindable(const InetEndpoint& where, const char* what);
     Task<> applyAtRunTime(const Config& candidate, const ServerSets& draining,
                           std::string& reloadReason);
