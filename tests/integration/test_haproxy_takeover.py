@@ -29,7 +29,8 @@ def test_a_hung_haproxy_is_replaced(make_folder, backends):
     haproxy.start()
     assert haproxy.apply([app])[0] == "applied"
     wait_for("the hung one ended", lambda: hung not in haproxy.haproxy_pids())
-    assert serves(app.ports[0].service_port)
+    # A process that is ending has its listeners a little longer than its name.
+    wait_for("served", lambda: serves(app.ports[0].service_port))
 
 
 @pytest.mark.parametrize("is_new", [False, True])
@@ -65,7 +66,8 @@ def test_a_haproxy_without_its_socket_is_no_companion(make_folder, backends):
     haproxy.start()
     assert haproxy.apply([app])[0] == "applied"
     wait_for("the stray ended", lambda: stray not in haproxy.haproxy_pids())
-    assert serves(app.ports[0].service_port)
+    # A process that is ending has its listeners a little longer than its name.
+    wait_for("served", lambda: serves(app.ports[0].service_port))
     assert len(haproxy.haproxy_pids()) == 1
 
 
