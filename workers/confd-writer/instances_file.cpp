@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One app port as an upstream file: its name and its content. Pure.
+// One app port as an upstream file: its content. Pure.
 #include "workers/confd-writer/instances_file.h"
 
 #include "common/inet_address.h"
@@ -13,15 +13,10 @@ namespace mmsd::confd {
 
 namespace {
 
+using worker::isNameCharacter;
+using worker::isWordCharacter;
+
 constexpr std::size_t kMaxProtoName = 63; // octets: it stands on a line of its own
-
-constexpr bool isWordCharacter(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-constexpr bool isNameCharacter(char c) noexcept {
-    return isWordCharacter(c) || c == '.' || c == '-';
-}
 
 bool isPlainWord(std::string_view text) noexcept {
     return !text.empty() && text.size() <= kMaxProtoName && isWordCharacter(text.front()) &&
@@ -56,32 +51,6 @@ std::string applicationProto(const protocol::App& app, const protocol::Port& por
 }
 
 } // namespace
-
-std::string serviceName(std::string_view appId, std::size_t portIndex) {
-    if (appId.starts_with('/'))
-        appId.remove_prefix(1);
-    std::string name{appId};
-    std::ranges::replace(name, '/', '.');
-    if (portIndex > 0)
-        name += '-' + std::to_string(portIndex);
-    return name;
-}
-
-std::string fileName(std::string_view appId, std::size_t portIndex) {
-    return serviceName(appId, portIndex).append(kFileSuffix);
-}
-
-std::optional<std::string> whyUnsafe(std::string_view fileName) {
-    if (fileName.size() > kMaxFileName)
-        return "file name longer than " + std::to_string(kMaxFileName) + " octets";
-    if (fileName.empty() || !isWordCharacter(fileName.front()))
-        return "file name does not begin with a letter or digit";
-    if (fileName.find("..") != std::string_view::npos)
-        return "file name holds \"..\"";
-    if (!std::ranges::all_of(fileName, isNameCharacter))
-        return "file name holds characters other than letters, digits, '.', '_' and '-'";
-    return std::nullopt;
-}
 
 InstancesFile renderInstancesFile(const protocol::App& app, std::size_t portIndex) {
     const protocol::Port& port = app.ports.at(portIndex);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// One app port as an upstream file: its name and its content. Pure.
+// One app port as an upstream file: its content. Pure.
 #pragma once
 
 #include "protocol/state.h"
+#include "workers/runtime/file_names.h"
 
 #include <cstddef>
 #include <optional>
@@ -12,23 +13,11 @@
 
 namespace mmsd::confd {
 
-inline constexpr std::string_view kFileSuffix = ".instances";
-
-/** Octets of a file name: with the dot and ".tmp" around it, the temporary file beside it still
- *  fits in NAME_MAX. */
-inline constexpr std::size_t kMaxFileName = 250;
-
-/** "/developer/trapni/php" is "developer.trapni.php", port index 2 of it "developer.trapni.php-2".
- */
-[[nodiscard]] std::string serviceName(std::string_view appId, std::size_t portIndex);
-
-/** The service name with the suffix. */
-[[nodiscard]] std::string fileName(std::string_view appId, std::size_t portIndex);
-
-/** Why a name must not be used in the folder; nothing if it may. Allowed are letters, digits,
- *  '.', '_' and '-' with a letter, digit or '_' in front and no "..": what Marathon allows in ids
- *  today, and nothing that a shell or a terminal could take for something else. */
-[[nodiscard]] std::optional<std::string> whyUnsafe(std::string_view fileName);
+using worker::fileName;
+using worker::kFileSuffix;
+using worker::kMaxFileName;
+using worker::serviceName;
+using worker::whyUnsafe;
 
 /** A rendered file. */
 struct InstancesFile {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "protocol/state.h"
-#include "workers/dns-server/dns_name.h"
+#include "workers/runtime/dns_name.h"
 
 #include <cstddef>
 #include <cstdint>

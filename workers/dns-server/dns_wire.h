@@ -2,15 +2,15 @@
 // Numbers and octets of the DNS message format.
 #pragma once
 
+#include "workers/runtime/dns_name.h"
+
 #include <cstddef>
 #include <cstdint>
 
 namespace mmsd::dns {
 
-/** Source: RFC 1035 §2.3.4, §4.1.1, §4.2.1. */
+/** Source: RFC 1035 §4.1.1, §4.2.1; the sizes of names stand beside their form. */
 inline constexpr std::size_t kHeaderSize = 12;
-inline constexpr std::size_t kMaxLabelSize = 63;
-inline constexpr std::size_t kMaxNameSize = 255;
 inline constexpr std::size_t kMaxMessageSize = 65'535;
 inline constexpr std::size_t kPlainUdpSize = 512;
 /** Type, class, TTL, data length behind the owner name. */

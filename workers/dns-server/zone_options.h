@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/inet_address.h"
-#include "workers/dns-server/dns_name.h"
+#include "workers/runtime/dns_name.h"
 
 #include <cstdint>
 #include <vector>

@@ -5,6 +5,7 @@
 
 #include "common/inet_address.h"
 #include "workers/haproxy-manager/exposure.h"
+#include "workers/runtime/virtual_hosts.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -47,12 +48,12 @@ using FragmentPtr = std::shared_ptr<const Fragment>;
 using MapFiles = std::map<std::string, std::string, std::less<>>;
 
 /** Names of the map files, in the folder of the configuration. */
-inline constexpr std::string_view kHttpMap = "http.map";
-inline constexpr std::string_view kHttpSuffixMap = "http-suffix.map";
-inline constexpr std::string_view kTlsMap = "tls.map";
-inline constexpr std::string_view kTlsSuffixMap = "tls-suffix.map";
+using worker::kHttpMap;
+using worker::kHttpSuffixMap;
+using worker::kTlsMap;
+using worker::kTlsSuffixMap;
 /** Key of the default in kHttpMap and kTlsMap; no host name can be this. */
-inline constexpr std::string_view kEveryHostKey = "*";
+inline constexpr std::string_view kEveryHostKey = worker::kEveryHost;
 
 /** A whole configuration. */
 struct Config {

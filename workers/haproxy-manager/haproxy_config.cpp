@@ -108,14 +108,22 @@ std::string mapText(const std::map<std::string, std::string>& hosts) {
                              [](const auto* entry) { return entry->first.size(); });
     std::string text;
     for (const auto* const entry : sorted)
-        text.append(entry->first).append(" b_").append(entry->second).append("\n");
+        text.append(entry->first)
+            .append(" ")
+            .append(worker::kBackendPrefix)
+            .append(entry->second)
+            .append("\n");
     return text;
 }
 
 std::string exactMapText(const VirtualHosts& hosts) {
     std::string text = mapText(hosts.exact);
     if (hosts.fallback)
-        text.append(kEveryHostKey).append(" b_").append(*hosts.fallback).append("\n");
+        text.append(kEveryHostKey)
+            .append(" ")
+            .append(worker::kBackendPrefix)
+            .append(*hosts.fallback)
+            .append("\n");
     return text;
 }
 
@@ -137,7 +145,11 @@ FragmentPtr makeFragment(const Service& service, const ConfigOptions& options) {
 
     const std::string_view defaults = service.isHttp() ? "http" : "tcp";
     std::string& head = fragment->head;
-    head.append("frontend f_").append(fragment->proxy).append(" from ").append(defaults);
+    head.append("frontend ")
+        .append(worker::kFrontendPrefix)
+        .append(fragment->proxy)
+        .append(" from ")
+        .append(defaults);
     head.append("\n    bind ").append(bindText({options.bindIp, service.servicePort}));
     head.append(service.acceptsProxy ? " accept-proxy\n" : "\n");
     head.append(!service.isLogged  ? "    no log\n"
@@ -145,9 +157,16 @@ FragmentPtr makeFragment(const Service& service, const ConfigOptions& options) {
                                    : "    option tcplog\n");
     if (service.isHttp())
         head.append("    option forwardfor\n").append(connectionOption(service.connectionMode));
-    head.append("    default_backend b_").append(fragment->proxy).append("\n");
+    head.append("    default_backend ")
+        .append(worker::kBackendPrefix)
+        .append(fragment->proxy)
+        .append("\n");
 
-    head.append("backend b_").append(fragment->proxy).append(" from ").append(defaults);
+    head.append("backend ")
+        .append(worker::kBackendPrefix)
+        .append(fragment->proxy)
+        .append(" from ")
+        .append(defaults);
     head.append("\n    balance ").append(word(service.balance)).append("\n");
     // The map-based hash cannot take servers at run time.
     if (service.balance == Balance::Source)

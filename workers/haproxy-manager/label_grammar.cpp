@@ -34,33 +34,7 @@ bool consistsOf(std::string_view text, std::string_view others) noexcept {
     });
 }
 
-bool isHostName(std::string_view name) noexcept {
-    if (name.empty() || name.size() > 253)
-        return false;
-    for (;;) {
-        const std::size_t dot = name.find('.');
-        const std::string_view part = name.substr(0, dot);
-        if (part.empty() || part.size() > 63 || !consistsOf(part, "-_"))
-            return false;
-        if (dot == std::string_view::npos)
-            return true;
-        name.remove_prefix(dot + 1);
-    }
-}
-
 } // namespace
-
-AppProtocol parseProtocol(std::string_view text) noexcept {
-    using enum AppProtocol;
-    static constexpr std::array<std::pair<std::string_view, AppProtocol>, 5> kWords{{
-        {"http", Http},
-        {"smtp", Smtp},
-        {"redis", Redis},
-        {"redis-master", RedisMaster},
-        {"redis-slave", RedisSlave},
-    }};
-    return lookUp(kWords, text).value_or(Tcp);
-}
 
 std::optional<bool> parseSwitch(std::string_view text) noexcept {
     static constexpr std::array<std::pair<std::string_view, bool>, 5> kWords{
@@ -96,27 +70,8 @@ std::optional<ProxyProtocol> parseProxyProtocol(std::string_view text) noexcept 
     return lookUp(kWords, text);
 }
 
-std::optional<std::string> parseVirtualHost(std::string_view text) {
-    text = trim(text);
-    if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
-        if (!parseNumber<std::uint16_t>(text.substr(colon + 1)))
-            return std::nullopt;
-        text = text.substr(0, colon);
-    }
-    if (text.ends_with('.'))
-        text.remove_suffix(1);
-    const bool isSuffix = text.starts_with("*.");
-    if (!isHostName(isSuffix ? text.substr(2) : text))
-        return std::nullopt;
-    return toLower(isSuffix ? text.substr(1) : text);
-}
-
 bool isSafePath(std::string_view path) noexcept {
     return path.starts_with('/') && path.size() <= 1'024 && consistsOf(path, "/-._~!&()*+,;=:@?");
-}
-
-bool isSafeAppId(std::string_view id) noexcept {
-    return id.size() > 1 && id.starts_with('/') && consistsOf(id, "/-._~+@:");
 }
 
 } // namespace mmsd::haproxy

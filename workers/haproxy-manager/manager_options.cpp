@@ -4,12 +4,14 @@
 
 #include "common/sys_error.h"
 #include "common/text.h"
+#include "workers/runtime/port_rules.h"
 #include "workers/runtime/start_error.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <utility>
 
 namespace mmsd::haproxy {
 
@@ -70,19 +72,15 @@ ManagerOptions makeOptions(const protocol::Settings& settings) {
     options.config.hardFdLimit = hardFdLimit();
 
     ExposureRules& rules = options.rules;
-    rules.groups = settings.list("filter-groups");
+    worker::PortRules ports = worker::makePortRules(worker::Transport::Tcp, settings);
+    rules.groups = std::move(ports.groups);
+    rules.ownPorts = std::move(ports.ownPorts);
     rules.hasChecks = settings.flag("enable-health-checks");
     rules.hasGateway = settings.flag("enable-gateway");
-    rules.ownPorts[settings.port("haproxy-port")] = "HAProxy management";
-    rules.ownPorts[settings.port("api-port")] = "HTTP API";
-    if (settings.flag("enable-dns"))
-        rules.ownPorts[settings.port("dns-port")] = "DNS";
     if (rules.hasGateway) {
         const IpAddress bind = settings.address("gateway-bind");
         options.config.gateway = {{bind, settings.port("gateway-port-http")},
                                   {bind, settings.port("gateway-port-https")}};
-        rules.ownPorts[options.config.gateway->http.port] = "gateway, http";
-        rules.ownPorts[options.config.gateway->https.port] = "gateway, https";
     }
     return options;
 }

@@ -4,6 +4,8 @@
 
 #include "common/inet_address.h"
 #include "protocol/control_messages.h"
+#include "workers/runtime/app_protocol.h"
+#include "workers/runtime/proxy_name.h"
 
 #include <chrono>
 #include <cstdint>
@@ -14,7 +16,7 @@
 
 namespace mmsd::haproxy {
 
-enum class AppProtocol : std::uint8_t { Tcp, Http, Smtp, Redis, RedisMaster, RedisSlave };
+using worker::AppProtocol;
 enum class Balance : std::uint8_t { LeastConnections, RoundRobin, Source, Random };
 enum class ConnectionMode : std::uint8_t { Unset, Close, ServerClose, KeepAlive };
 /** PROXY protocol spoken to the servers. */
@@ -64,8 +66,6 @@ struct Model {
     std::vector<protocol::Refusal> refusals;
 };
 
-/** The name of an app port in HAProxy's proxies: "/a/b" and 0 make "a_b_0". Injective: what is
- *  neither letter, digit, '-', '.' nor '/' becomes ":XX". */
-[[nodiscard]] std::string proxyName(std::string_view appId, std::uint16_t portIndex);
+using worker::proxyName;
 
 } // namespace mmsd::haproxy

@@ -4,6 +4,7 @@
 
 #include "common/text.h"
 #include "workers/haproxy-manager/label_grammar.h"
+#include "workers/runtime/label_reason.h"
 
 #include <algorithm>
 
@@ -26,7 +27,7 @@ public:
         service_.appId = app_.id;
         service_.portIndex = index_;
         service_.servicePort = port_.servicePort;
-        service_.protocol = protocol();
+        service_.protocol = worker::appProtocol(app_, port_);
         read("lb-balance", parseBalance, service_.balance,
              "expected leastconn, roundrobin, source or random");
         read("http-connection-mode", parseConnectionMode, service_.connectionMode,
@@ -51,20 +52,13 @@ private:
         if (const auto value = parse(*text))
             target = *value;
         else
-            refuse(labelReason(name, *text, std::string{expected} + "; label not used"));
+            refuse(worker::labelReason(name, *text, std::string{expected} + "; label not used"));
     }
 
     /** Everything refused here is left out of a port that is served. */
     void refuse(std::string reason) {
         refusals_.push_back(
             {app_.id, index_, std::move(reason), protocol::RefusalRule::InvalidValue, true});
-    }
-
-    [[nodiscard]] AppProtocol protocol() const {
-        if (const std::string* const text = label(app_, port_, "proto"))
-            return parseProtocol(*text);
-        return port_.check && port_.check->protocol == CheckProtocol::Http ? AppProtocol::Http
-                                                                           : AppProtocol::Tcp;
     }
 
     [[nodiscard]] Check check() {
@@ -127,12 +121,6 @@ private:
 Service buildService(const protocol::App& app, std::uint16_t index, bool hasChecks,
                      std::vector<protocol::Refusal>& refusals) {
     return Builder{app, index, refusals}.build(hasChecks);
-}
-
-std::string labelReason(std::string_view name, std::string_view value, std::string_view expected) {
-    std::string reason{"label "};
-    reason.append(name).append("=\"").append(escapeText(value, 64)).append("\": ").append(expected);
-    return reason;
 }
 
 } // namespace mmsd::haproxy

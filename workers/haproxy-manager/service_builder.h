@@ -14,8 +14,4 @@ namespace mmsd::haproxy {
 [[nodiscard]] Service buildService(const protocol::App& app, std::uint16_t index, bool hasChecks,
                                    std::vector<protocol::Refusal>& refusals);
 
-/** "label NAME="VALUE": EXPECTED", with the value made safe for logs. */
-[[nodiscard]] std::string labelReason(std::string_view name, std::string_view value,
-                                      std::string_view expected);
-
 } // namespace mmsd::haproxy

@@ -4,6 +4,7 @@
 
 #include "protocol/state.h"
 #include "workers/haproxy-manager/exposure.h"
+#include "workers/runtime/virtual_hosts.h"
 
 #include <map>
 #include <string>
@@ -15,7 +16,7 @@ namespace mmsd::haproxy {
  *  gets what. */
 class VirtualHostClaims {
 public:
-    enum class Kind : std::uint8_t { Http, Tls };
+    using Kind = worker::GatewayKind;
 
     VirtualHostClaims(Kind kind, std::vector<protocol::Refusal>& refusals)
         : kind_{kind}, refusals_{refusals} {}
@@ -28,21 +29,12 @@ public:
     [[nodiscard]] VirtualHosts settle(const VirtualHosts& held);
 
 private:
-    /** A wish for one name ("*" = the default). */
+    /** A wish for one name. */
     struct Claim {
         const protocol::App* app;
         const Service* service;
         std::string proxy;
     };
-    void addHosts(const protocol::App& app, const Service& service, std::string_view labelName,
-                  const std::string& hosts);
-    void addDefault(const protocol::App& app, const std::vector<const Service*>& services);
-    void claimDefault(const protocol::App& app, const Service& service, std::string_view labelName,
-                      const std::string& value);
-    [[nodiscard]] bool fits(const Service& service) const noexcept;
-    /** The port is served all the same, without that name. */
-    void refuse(const protocol::App& app, std::uint16_t index, std::string reason,
-                protocol::RefusalRule rule = protocol::RefusalRule::InvalidValue);
     [[nodiscard]] const Claim& winner(const std::vector<Claim>& claims, const std::string* holder,
                                       const std::string& host);
 

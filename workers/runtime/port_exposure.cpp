@@ -36,6 +36,26 @@ bool isInGroups(const protocol::App& app, const protocol::Port& port,
     return has("*") || (group != nullptr && has(trim(*group)));
 }
 
+std::optional<PortObjection> objectionTo(const protocol::App& app, const protocol::Port& port,
+                                         const PortRules& rules) {
+    if (!isInGroups(app, port, rules.groups)) {
+        const std::string* const group = label(app, port, "lb-group");
+        std::string reason =
+            group == nullptr ? "no label lb-group" : "lb-group \"" + escapeText(*group, 64) + '"';
+        reason += ", and --filter-groups has only";
+        for (const std::string& each : rules.groups)
+            reason.append(&each == &rules.groups.front() ? " " : ", ").append(each);
+        return PortObjection{std::nullopt, std::move(reason)};
+    }
+    if (port.servicePort == 0)
+        return PortObjection{RefusalRule::NoServicePort, "no service port"};
+    if (const auto own = rules.ownPorts.find(port.servicePort); own != rules.ownPorts.end())
+        return PortObjection{RefusalRule::OwnPort, "service port " +
+                                                       std::to_string(port.servicePort) +
+                                                       " is mmsd's own (" + own->second + ")"};
+    return std::nullopt;
+}
+
 PortExposure exposePorts(const protocol::Snapshot& snapshot, const PortRules& rules,
                          const PortHolders& holders) {
     PortExposure exposure;
@@ -51,15 +71,11 @@ PortExposure exposePorts(const protocol::Snapshot& snapshot, const PortRules& ru
             const bool isCarried = rules.transport == Transport::Udp ? port.isUdp : port.isTcp;
             if (!isCarried || !isInGroups(*app, port, rules.groups))
                 continue;
-            const auto own = rules.ownPorts.find(port.servicePort);
-            if (port.servicePort == 0)
-                refuse(claim, RefusalRule::NoServicePort, "no service port");
-            else if (own != rules.ownPorts.end())
-                refuse(claim, RefusalRule::OwnPort,
-                       "service port " + std::to_string(port.servicePort) + " is mmsd's own (" +
-                           own->second + ")");
-            else
-                claims[port.servicePort].push_back(claim);
+            if (auto objection = objectionTo(*app, port, rules)) {
+                refuse(claim, *objection->rule, std::move(objection->reason));
+                continue;
+            }
+            claims[port.servicePort].push_back(claim);
         }
     }
     for (const auto& [number, claimants] : claims) {

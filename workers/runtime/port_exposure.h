@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,18 @@ struct PortExposure {
 /** True if the port's lb-group (the app's, where the port has none) is among @p groups. */
 [[nodiscard]] bool isInGroups(const protocol::App& app, const protocol::Port& port,
                               const std::vector<std::string>& groups);
+
+/** Why a port is not up for being exposed at all. */
+struct PortObjection {
+    /** Nothing: the group filter, which is nobody's mistake and not reported. */
+    std::optional<protocol::RefusalRule> rule;
+    std::string reason;
+};
+
+/** What stands against exposing @p port by itself, whatever others claim; nothing if nothing does.
+ *  Its transport is not looked at. Source: CONTRACT sections 2 and 3. */
+[[nodiscard]] std::optional<PortObjection>
+objectionTo(const protocol::App& app, const protocol::Port& port, const PortRules& rules);
 
 /** Chooses one app port for each service port. Where several claim one, the holder keeps it; else
  *  the older app version has it, then the smaller id, then the smaller port index.

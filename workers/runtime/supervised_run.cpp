@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -146,8 +147,11 @@ void SupervisedRun::takeSnapshotFrame(const protocol::FrameView& frame) {
         return;
     refusedGeneration_.reset();
     try {
-        if (auto snapshot = assembler_.take(frame))
+        if (auto snapshot = assembler_.take(frame)) {
+            observedAt_[generation] =
+                std::chrono::microseconds{static_cast<std::int64_t>(snapshot->begin.observedAtUs)};
             queue_->push(std::move(snapshot));
+        }
     } catch (const protocol::ProtocolError& error) {
         // Not the supervisor's fault, who does not decode apps: the old state stays in force.
         refusedGeneration_ = generation;
@@ -172,9 +176,27 @@ void SupervisedRun::onApplied(std::uint64_t generation, const protocol::Snapshot
     if (!isRejected)
         lastDuration_ = applied.duration;
     // A reapply was asked for by a signal or by Reapply; the supervisor awaits no answer to it.
+    observeConvergence(generation, applied);
     if (generation != 0)
         channel_.send(MessageType::SnapshotApplied, encode(applied), generation);
     sendStatusSoon();
+}
+
+/** Counts what was applied whole. The first snapshot's age tells when this process was started, and
+ *  one that a newer replaced while it waited comes into force with that one. */
+void SupervisedRun::observeConvergence(std::uint64_t generation,
+                                       const protocol::SnapshotApplied& applied) {
+    const auto observed = observedAt_.find(generation);
+    if (observed == observedAt_.end())
+        return;
+    const bool isWhole = applied.result == protocol::ApplyResult::Applied && applied.text.empty();
+    if (hasState_ && isWhole) {
+        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        convergence_.observe(std::chrono::duration_cast<std::chrono::microseconds>(now) -
+                             observed->second);
+    }
+    hasState_ = hasState_ || applied.result != protocol::ApplyResult::Rejected;
+    observedAt_.erase(observedAt_.begin(), std::next(observed));
 }
 
 void SupervisedRun::sendStatusSoon() {
@@ -198,6 +220,7 @@ void SupervisedRun::sendStatus() {
                               Gauge,
                               {},
                               std::chrono::duration<double>{lastDuration_}.count()});
+    convergence_.appendMetrics(report.metrics);
     channel_.send(MessageType::Status, encode(report));
     lastStatus_ = context_.timers.now();
     statusTimer_->start(kStatusInterval);

@@ -8,9 +8,12 @@
 #include "protocol/channel.h"
 #include "protocol/snapshot_assembler.h"
 #include "workers/runtime/apply_queue.h"
+#include "workers/runtime/convergence.h"
 #include "workers/runtime/worker_definition.h"
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -38,6 +41,7 @@ private:
     void takeSnapshotFrame(const protocol::FrameView& frame);
     void takeStatus(protocol::PayloadView wrapped);
     void onApplied(std::uint64_t generation, const protocol::SnapshotApplied& applied);
+    void observeConvergence(std::uint64_t generation, const protocol::SnapshotApplied& applied);
     void sendStatusSoon();
     void sendStatus();
     void logRefusals(const std::vector<protocol::Refusal>& refusals);
@@ -62,6 +66,11 @@ private:
     std::uint64_t appliedCount_ = 0;
     std::uint64_t rejectedCount_ = 0;
     std::chrono::microseconds lastDuration_{0};
+    /** When what a snapshot brings was learned of (CLOCK_REALTIME), by generation, of those that
+     *  are not yet applied. */
+    std::map<std::uint64_t, std::chrono::microseconds> observedAt_;
+    bool hasState_ = false; ///< a snapshot was applied
+    ConvergenceHistogram convergence_;
 
     SignalEvent onTerminate_;
     SignalEvent onInterrupt_;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // mmsd-udp-balancer: balances UDP over the instances of each app port.
+#include "workers/runtime/port_rules.h"
 #include "workers/runtime/worker_main.h"
 #include "workers/udp-balancer/sandbox_policy.h"
 #include "workers/udp-balancer/udp_balancer.h"
@@ -18,13 +19,6 @@ std::vector<std::string> writableFolders(const protocol::Settings&) {
     return {};
 }
 
-worker::PortRules rulesFrom(const protocol::Settings& settings) {
-    worker::PortRules rules{worker::Transport::Udp, settings.list("filter-groups"), {}};
-    if (settings.flag("enable-dns"))
-        rules.ownPorts[settings.port("dns-port")] = "DNS";
-    return rules;
-}
-
 /** Raises the limit on open descriptors as far as this process may. @return the limit */
 std::uint64_t raiseDescriptorLimit() {
     rlimit limit{};
@@ -39,7 +33,8 @@ std::uint64_t raiseDescriptorLimit() {
 std::unique_ptr<worker::Worker> create(worker::WorkerContext& context) {
     return std::make_unique<udp::UdpBalancer>(
         context.loop, context.timers, context.settings.address("bind-ip"),
-        rulesFrom(context.settings), udp::capacityFor(raiseDescriptorLimit()),
+        worker::makePortRules(worker::Transport::Udp, context.settings),
+        udp::capacityFor(raiseDescriptorLimit()),
         udp::SocketStore{context.takeSocket("udp-in-store"), context.takeSocket("udp-out-store")});
 }
 

@@ -4,6 +4,7 @@
 
 #include "common/duration.h"
 #include "common/text.h"
+#include "workers/runtime/label_reason.h"
 
 #include <algorithm>
 #include <optional>
@@ -13,11 +14,6 @@
 namespace mmsd::udp {
 
 namespace {
-
-std::string badLabel(std::string_view name, std::string_view value, std::string_view expected) {
-    return "label " + std::string{name} + "=\"" + escapeText(value, 64) + "\": expected " +
-           std::string{expected};
-}
 
 std::optional<Mode> parseMode(std::string_view text) noexcept {
     if (text == "roundrobin")
@@ -30,13 +26,14 @@ std::optional<std::string> readLabels(const worker::ExposedPort& exposed, Servic
     if (const std::string* const text = label(*exposed.app, exposed.port(), "lb-mode")) {
         const auto mode = parseMode(trim(*text));
         if (!mode)
-            return badLabel("lb-mode", *text, "roundrobin or multicast");
+            return worker::labelReason("lb-mode", *text, "expected roundrobin or multicast");
         service.mode = *mode;
     }
     if (const std::string* const text = label(*exposed.app, exposed.port(), "lb-udp-idle")) {
         const auto idle = parseDuration(trim(*text));
         if (!idle || *idle < kMinIdle || *idle > kMaxIdle)
-            return badLabel("lb-udp-idle", *text, "a duration from 10ms to 24h");
+            return worker::labelReason("lb-udp-idle", *text,
+                                       "expected a duration from 10ms to 24h");
         service.idle = *idle;
     }
     return std::nullopt;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Tests of dns_name.
 #include "tests/support/catch.h"
-#include "workers/dns-server/dns_name.h"
 #include "workers/dns-server/dns_wire.h"
+#include "workers/runtime/dns_name.h"
 
 #include <set>
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Names of the zone in wire form, and how app ids, tasks and addresses become such names. Pure.
-#include "workers/dns-server/dns_name.h"
+#include "workers/runtime/dns_name.h"
 
 #include "common/text.h"
-#include "workers/dns-server/dns_wire.h"
 
 #include <fmt/format.h>
 

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
-// What HAProxy shall serve, as plain checked values: nothing here needs quoting any more.
-#include "workers/haproxy-manager/service.h"
+// What an app port is called in HAProxy. Pure.
+#include "workers/runtime/proxy_name.h"
 
-namespace mmsd::haproxy {
+#include <algorithm>
+
+namespace mmsd::worker {
 
 namespace {
 
+bool isAlphanumeric(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 bool isPlain(char c) noexcept {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.';
+    return isAlphanumeric(c) || c == '-' || c == '.';
 }
 
 } // namespace
@@ -32,4 +37,11 @@ std::string proxyName(std::string_view appId, std::uint16_t portIndex) {
     return name + '_' + std::to_string(portIndex);
 }
 
-} // namespace mmsd::haproxy
+bool isSafeAppId(std::string_view id) noexcept {
+    static constexpr std::string_view kOthers = "/-._~+@:";
+    return id.size() > 1 && id.starts_with('/') && std::ranges::all_of(id, [](char c) {
+               return isAlphanumeric(c) || kOthers.find(c) != std::string_view::npos;
+           });
+}
+
+} // namespace mmsd::worker

@@ -16,6 +16,10 @@ namespace mmsd::dns {
  *  name is kept without the base name; the empty one is the base name itself. */
 using WireName = std::string;
 
+/** Source: RFC 1035 §2.3.4. */
+inline constexpr std::size_t kMaxLabelSize = 63;
+inline constexpr std::size_t kMaxNameSize = 255;
+
 /** Octets that names below an app need: "_" and a port name of 62, "_tcp". */
 inline constexpr std::size_t kRoomBelowApp = 64 + 5;
 
