@@ -102,4 +102,22 @@ std::string formatDuration(std::chrono::milliseconds duration) {
     return text;
 }
 
+std::string formatAge(double seconds) {
+    constexpr double kLongest = 1e12; // beyond it, the numbers below would overflow
+    const auto tenths = static_cast<std::uint64_t>(std::clamp(seconds, 0.0, kLongest) * 10);
+    const std::uint64_t whole = tenths / 10;
+    const auto pair = [](std::uint64_t a, const char* unit, std::uint64_t b, const char* smaller) {
+        return std::to_string(a) + unit + std::to_string(b) + smaller;
+    };
+    if (whole < 10)
+        return pair(whole, ".", tenths % 10, " s");
+    if (whole < 120)
+        return std::to_string(whole) + " s";
+    if (whole < 7'200)
+        return pair(whole / 60, " min ", whole % 60, " s");
+    if (whole < 172'800)
+        return pair(whole / 3'600, " h ", whole / 60 % 60, " min");
+    return pair(whole / 86'400, " d ", whole / 3'600 % 24, " h");
+}
+
 } // namespace mmsd

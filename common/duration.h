@@ -19,4 +19,8 @@ parseDuration(std::string_view text) noexcept;
  *  300 ms "300ms", 0 (and anything below) "0s". */
 [[nodiscard]] std::string formatDuration(std::chrono::milliseconds duration);
 
+/** An age for people, in two units at most: "3.2 s", "4 min 10 s", "2 h 5 min", "3 d 1 h".
+ *  @param seconds below 0 counts as 0 */
+[[nodiscard]] std::string formatAge(double seconds);
+
 } // namespace mmsd

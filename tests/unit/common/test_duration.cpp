@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Tests of parseDuration() and formatDuration().
+// Tests of parseDuration(), formatDuration() and formatAge().
 #include "common/duration.h"
 #include "tests/support/catch.h"
 
 using namespace std::chrono_literals;
+using mmsd::formatAge;
 using mmsd::formatDuration;
 using mmsd::parseDuration;
 
@@ -105,4 +106,15 @@ TEST_CASE("duration: reads back what it formats", "[common][duration]") {
     for (const auto value : {0ms, 7ms, 999ms, 1000ms, 1010ms, 59'999ms, 60'000ms, 60'001ms,
                              3'599'999ms, 3'600'000ms, 3'661'001ms, 35'999'999'999ms})
         CHECK(parseDuration(formatDuration(value)) == value);
+}
+
+TEST_CASE("duration: ages for people", "[common][duration]") {
+    CHECK(formatAge(0) == "0.0 s");
+    CHECK(formatAge(-1) == "0.0 s");
+    CHECK(formatAge(3.19) == "3.1 s");
+    CHECK(formatAge(119) == "119 s");
+    CHECK(formatAge(250) == "4 min 10 s");
+    CHECK(formatAge(7'500) == "2 h 5 min");
+    CHECK(formatAge(200'000) == "2 d 7 h");
+    CHECK(formatAge(1e300) == formatAge(1e12));
 }
