@@ -66,6 +66,8 @@ void FileSource::lookAgain() {
     timer_->start(interval_);
     if (version() != version_)
         load("file changed");
+    else if (reported_ && reported_->state == protocol::SourceState::Connected)
+        keeper_.confirm();
 }
 
 std::string FileSource::version() const {

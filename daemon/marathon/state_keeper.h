@@ -34,6 +34,11 @@ public:
     /** @param startedAt when its request was sent */
     [[nodiscard]] AppStore::FullOutcome takeFull(FullAnswer answer, TimePoint startedAt,
                                                  const Cause& cause);
+    /** The last full answer still holds: its source has been looked at and is the same. */
+    void confirm() noexcept {
+        if (confirmedAt_)
+            confirmedAt_ = std::chrono::system_clock::now();
+    }
     /** A look-up of that name has ended. */
     void onHostAnswered(const std::string& host, bool hasChanged);
     /** Called when a second full fetch has to confirm a loss. */

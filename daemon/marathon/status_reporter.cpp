@@ -108,7 +108,8 @@ StatusReport StatusReporter::makeReport() const {
     for (const auto& [id, list] : publisher_.refusals()) {
         problems += list.size();
         for (const protocol::Problem& problem : list)
-            addRefusal(report, {id, problem.portIndex, problem.text});
+            addRefusal(report, {id, problem.portIndex, problem.text, protocol::RefusalRule::Other,
+                                true}); // the app is in the state all the same
     }
     addGauge(report, "problems", problems);
     return report;

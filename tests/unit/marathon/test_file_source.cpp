@@ -37,10 +37,10 @@ struct Scene : private SourceListener {
     void write(const std::string& content) {
         replaceFileAt(folder.fd(), "apps.json", content, 0644);
     }
-    void start() {
+    void start(std::chrono::milliseconds interval = seconds{3600}) {
         SourceListener& listener = *this;
         source = std::make_unique<FileSource>(loop, timers, keeper, listener, folder / "apps.json",
-                                              seconds{3600});
+                                              interval);
         source->start();
         loop.poll();
     }
@@ -111,6 +111,23 @@ TEST_CASE("file_source: follows a file that is replaced or rewritten", "[maratho
     writeAll(openFile(scene.folder / "apps.json", O_WRONLY | O_TRUNC).get(),
              std::as_bytes(std::span{text}));
     scene.awaitApps(3);
+}
+
+TEST_CASE("file_source: a file that stays the same is confirmed again", "[marathon][file]") {
+    Scene scene;
+    scene.write(list(1));
+    scene.start(std::chrono::milliseconds{1});
+    scene.awaitApps(1);
+    const auto first = scene.keeper.confirmedAt();
+    REQUIRE(first);
+    scene.await([&] { return scene.keeper.confirmedAt() > first; });
+    scene.write("{");
+    scene.awaitState(protocol::SourceState::Unreachable);
+    const auto last = scene.keeper.confirmedAt();
+    for (int i = 0; i < 20; ++i)
+        scene.loop.poll();
+    CHECK(scene.keeper.confirmedAt() == last);
+    CHECK(scene.outlet.snapshots.size() == 1);
 }
 
 TEST_CASE("file_source: a bad file leaves the last good state", "[marathon][file]") {
