@@ -18,6 +18,7 @@ _MAY_INCLUDE = {
     "common": set(),
     "protocol": {"common"},
     "daemon": {"common", "protocol"},
+    "daemon/client": {"common", "protocol"},
     "daemon/marathon": {"common", "protocol"},
     "workers/runtime": {"common", "protocol"},
     "workers/*": {"common", "protocol", "workers/runtime"},
@@ -27,15 +28,15 @@ _STATE = "protocol/state"
 # Third-party headers by prefix, and the files or folders that may include them.
 _LIBRARIES = {
     "event2/": ("common/", "daemon/marathon/", "workers/api-server/"),
-    "curl/": ("daemon/marathon/",),
-    "rapidjson/": ("daemon/marathon/", "workers/api-server/"),
+    "curl/": ("daemon/client/", "daemon/marathon/"),
+    "rapidjson/": ("daemon/client/", "daemon/marathon/", "workers/api-server/"),
     "ldns/": ("workers/dns-server/",),
     "cxxopts.hpp": ("protocol/settings_parser.cpp",),
     "seccomp.h": ("common/syscall_filter.cpp",),
-    "fmt/": ("daemon/marathon/", "workers/"),
+    "fmt/": ("daemon/client/", "daemon/marathon/", "workers/"),
 }
 _BANNED = {"format", "iostream", "regex", "filesystem"}
-_GENERATED = {"build_config.h"}
+_GENERATED = {"build_config.h", "workers/api-server/status_page_assets.h"}
 
 
 def part_of(path: str) -> str:
@@ -43,8 +44,8 @@ def part_of(path: str) -> str:
     folders = path.split("/")[:-1]
     if folders[:1] == ["workers"]:
         return "/".join(folders[:2])
-    if folders[:2] == ["daemon", "marathon"]:
-        return "daemon/marathon"
+    if folders[:2] in (["daemon", "client"], ["daemon", "marathon"]):
+        return "/".join(folders[:2])
     return folders[0] if folders else ""
 
 

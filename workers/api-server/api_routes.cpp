@@ -10,7 +10,11 @@
 #include "workers/api-server/content_negotiation.h"
 #include "workers/api-server/entity_tag.h"
 #include "workers/api-server/event_streams.h"
+#include "workers/api-server/explain_json.h"
+#include "workers/api-server/metrics_text.h"
+#include "workers/api-server/probes.h"
 #include "workers/api-server/status_json.h"
+#include "workers/api-server/status_page.h"
 
 #include <algorithm>
 #include <array>
@@ -36,7 +40,13 @@ HttpResponse status(const Inquiry& inquiry, const ApiState& state, const ApiTime
     return content(inquiry, renderStatus(state, now));
 }
 
+HttpResponse metrics(const Inquiry& inquiry, const ApiState& state, const ApiTime& now) {
+    return content(inquiry, renderMetrics(state, now));
+}
+
 constexpr std::array kText{kTextType};
+constexpr std::array kHtml{kHtmlType};
+constexpr std::array kMetrics{kMetricsType};
 constexpr std::array kJson{kJsonType};
 constexpr std::array kEvents{kEventStreamType};
 constexpr std::array kTextOrJson{kTextType, kJsonType};
@@ -50,6 +60,11 @@ constexpr std::array kRoutes{
     Route{"/v1/service_ports", true, kTextOrJson, Freshness::Snapshot, listServicePorts},
     Route{"/v1/events", false, kEvents, Freshness::Stream, openEvents},
     Route{"/v1/status", false, kJson, Freshness::Instant, status},
+    Route{"/v1/explain", true, kJson, Freshness::Reports, explainApp},
+    Route{"/metrics", false, kMetrics, Freshness::Instant, metrics},
+    Route{"/healthz", false, kTextOrJson, Freshness::Instant, healthz},
+    Route{"/readyz", false, kTextOrJson, Freshness::Instant, readyz},
+    Route{"/", false, kHtml, Freshness::Instant, statusPage},
 };
 
 /** The app id behind a route's path, with or without its own leading slash: "/a", "//a" → "/a". */

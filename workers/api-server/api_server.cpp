@@ -6,6 +6,7 @@
 #include "protocol/limits.h"
 #include "workers/api-server/api_routes.h"
 #include "workers/api-server/entity_tag.h"
+#include "workers/api-server/readiness.h"
 #include "workers/api-server/state_changes.h"
 
 #include <array>
@@ -43,11 +44,13 @@ const PreparedResponsePtr& choose(const Answer& answer, std::string_view ifNoneM
 } // namespace
 
 ApiServer::ApiServer(EventLoop& loop, TimerFactory& timers, UniqueFd listener,
-                     std::size_t connectionLimit)
+                     std::size_t connectionLimit, ViewOptions options)
     : timers_{timers}, streams_{timers, makeEpoch()}, server_{loop, timers, std::move(listener),
                                                               connectionLimit,
                                                               static_cast<HttpServer::Handler&>(
                                                                   *this)} {
+    state_.options = std::move(options);
+    state_.processesAt = now().monotonic;
     server_.pause(kFirstStateLimit);
 }
 
@@ -115,6 +118,8 @@ void ApiServer::onWorkerStatus(std::string_view process, protocol::StatusReport 
 
 void ApiServer::onProcessStatus(protocol::ProcessStatus status) {
     state_.processes = std::move(status);
+    state_.processesAt = now().monotonic;
+    trackLag(state_, state_.processesAt);
     onReport();
 }
 

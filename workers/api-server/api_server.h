@@ -28,8 +28,8 @@ inline constexpr std::size_t kMaxLiveAnswers = std::size_t{64} << 20;
 class ApiServer final : public worker::Worker, private HttpServer::Handler {
 public:
     /** @param listener non-blocking, listening */
-    ApiServer(EventLoop& loop, TimerFactory& timers, UniqueFd listener,
-              std::size_t connectionLimit);
+    ApiServer(EventLoop& loop, TimerFactory& timers, UniqueFd listener, std::size_t connectionLimit,
+              ViewOptions options = {});
 
     void apply(std::shared_ptr<const protocol::Snapshot> snapshot, worker::ApplyDone done) override;
     /** Makes all answers anew as they are asked for. */

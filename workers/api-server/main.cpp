@@ -25,7 +25,8 @@ std::unique_ptr<worker::Worker> create(worker::WorkerContext& context) {
     api::prepareListener(listener);
     const std::size_t connectionLimit = worker::reserveDescriptors(api::kMaxConnections);
     return std::make_unique<api::ApiServer>(context.loop, context.timers, std::move(listener),
-                                            connectionLimit);
+                                            connectionLimit,
+                                            api::makeViewOptions(context.settings));
 }
 
 } // namespace

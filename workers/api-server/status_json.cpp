@@ -6,6 +6,8 @@
 
 #include "protocol/limits.h"
 #include "workers/api-server/json_writer.h"
+#include "workers/api-server/readiness.h"
+#include "workers/api-server/report_values.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -61,27 +63,33 @@ void writeSnapshot(JsonWriter& json, const ApiState& state, const ApiTime& now) 
     json.endObject();
 }
 
-/** The value of a metric without labels; nothing if it is not reported. */
-std::optional<double> find(const protocol::StatusReport& report, std::string_view name) {
-    const auto found = std::ranges::find_if(report.metrics, [name](const protocol::Metric& each) {
-        return each.name == name && each.labels.empty();
-    });
-    return found == report.metrics.end() ? std::nullopt : std::optional{found->value};
+void writeReasons(JsonWriter& json, std::string_view name, const std::vector<Reason>& reasons) {
+    json.key(name);
+    json.beginArray();
+    for (const Reason& reason : reasons)
+        json.value(reason.text);
+    json.endArray();
+}
+
+void writeReadiness(JsonWriter& json, const ApiState& state, const ApiTime& now) {
+    const Readiness readiness = assessReadiness(state, now);
+    json.member("ready", readiness.isReady());
+    writeReasons(json, "reasons", readiness.reasons);
+    writeReasons(json, "notes", readiness.notes);
 }
 
 void writeWatcher(JsonWriter& json, const ApiState& state, const ApiTime& now) {
     json.key("watcher");
-    const auto received = state.reports.find("marathon-watcher");
-    if (received == state.reports.end())
+    const auto source = sourceView(state, now);
+    if (!source)
         return json.null();
-    const protocol::StatusReport& report = received->second.report;
-    const std::chrono::duration<double> confirmed{
-        find(report, "source_last_confirmed_timestamp_seconds").value_or(0)};
     json.beginObject();
-    json.member("connected", find(report, "source_connected").value_or(0) != 0);
-    json.member("state_stale", find(report, "state_stale").value_or(1) != 0);
-    json.member("state_confirmed_age_seconds",
-                age(now.realtime, std::chrono::duration_cast<microseconds>(confirmed)));
+    json.member("connected", source->isConnected);
+    json.member("state", source->state);
+    json.member("text", source->text);
+    json.member("state_stale", source->isStale);
+    json.member("state_confirmed_age_seconds", source->confirmedAge);
+    json.member("last_byte_age_seconds", source->lastByteAge);
     json.endObject();
 }
 
@@ -142,6 +150,8 @@ void writeRefusals(JsonWriter& json, const ApiState& state) {
             json.member("app", refusal.appId);
             json.member("port_index", portOrNull(refusal.portIndex));
             json.member("reason", refusal.reason);
+            json.member("rule", toString(refusal.rule));
+            json.member("partial", refusal.isPartial);
             json.endObject();
         }
     }
@@ -175,6 +185,8 @@ std::string renderStatus(const ApiState& state, const ApiTime& now) {
     json.beginObject();
     json.member("version", MMSD_VERSION);
     json.member("protocol", protocol::kProtocolVersion);
+    json.member("host", state.options.hostName);
+    writeReadiness(json, state, now);
     writeSnapshot(json, state, now);
     json.key("supervisor_generation");
     if (state.processes)
