@@ -32,6 +32,7 @@ OPTIONAL_PROCESSES = {
     "udp-balancer": ("udp", "workers/udp-balancer/mmsd-udp-balancer"),
 }
 _SUPERVISOR = "daemon/mmsd"
+_CLIENT = "daemon/client/mmsd-client"
 _USER_SUFFIXES = ("watcher", "haproxy", "confd", "dns", "api", "udp")
 _USER_PREFIX = "mmsd-"
 _GROUP = "mmsd"
@@ -47,7 +48,7 @@ def stage_executables(build: pathlib.Path) -> pathlib.Path:
     staged = pathlib.Path(tempfile.mkdtemp(prefix="mmsd-bin-"))
     staged.chmod(0o755)
     every = {**PROCESSES, **OPTIONAL_PROCESSES}
-    for path in (_SUPERVISOR, *(path for _, path in every.values())):
+    for path in (_SUPERVISOR, _CLIENT, *(path for _, path in every.values())):
         target = staged / pathlib.Path(path).name
         shutil.copyfile(build / path, target)
         target.chmod(0o755)

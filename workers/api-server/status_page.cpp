@@ -174,7 +174,7 @@ private:
         html_.raw("</td><td>").text(refusal.reason);
         html_.raw("</td><td data-name=\"Rule\">").text(toString(refusal.rule));
         if (refusal.isPartial)
-            html_.raw(" <span class=\"faint\">(port served)</span>");
+            html_.raw(" <span class=\"faint\">(partial)</span>");
         html_.raw("</td><td data-name=\"Process\">").text(process).raw("</td></tr>\n");
     }
 

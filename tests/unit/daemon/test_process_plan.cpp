@@ -135,7 +135,7 @@ TEST_CASE("process plan: only what a process was started with makes a restart", 
     CHECK(restarted({}).empty());
     CHECK(restarted({"--log-level=debug"}).empty());
     CHECK(restarted({"--verbose"}).empty());
-    CHECK(restarted({"--resync-interval=45s"}) == "marathon-watcher");
+    CHECK(restarted({"--resync-interval=45s"}) == "marathon-watcher api-server");
     CHECK(restarted({"--dns-ttl=9s"}) == "dns-server");
     // What runs already does not notice that another comes.
     CHECK(restarted({"--dns-processes=3"}).empty());

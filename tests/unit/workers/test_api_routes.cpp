@@ -173,8 +173,9 @@ TEST_CASE("api: unknown apps and resources", "[workers][api]") {
     CHECK(ask("/v1/instances/a%1b%5b").status == 400);
     CHECK(ask("/v1/instances/%c2%9b").body == "no such app: /\\xc2\\x9b\n");
     for (const char* target :
-         {"/index.html", "/v1", "/v1/", "/ping/", "/PING", "/v1/apps/", "/v1/instances", "/v1/instances/",
-          "/v1/instances//", "/v1/instancesx/a", "/v1/service_ports", "/v1/statusx", "/metricsx"}) {
+         {"/index.html", "/v1", "/v1/", "/ping/", "/PING", "/v1/apps/", "/v1/instances",
+          "/v1/instances/", "/v1/instances//", "/v1/instancesx/a", "/v1/service_ports",
+          "/v1/statusx", "/metricsx"}) {
         CAPTURE(target);
         CHECK(ask(target).status == 404);
         CHECK_FALSE(ask(target).body.empty());
