@@ -130,7 +130,7 @@ def openrc_root(suite: str, deb: pathlib.Path) -> pathlib.Path:
     names = [re.sub(r"[(|].*", "", part).strip() for part in depends.split(",")]
     names = [name for name in names if name != "systemd"]
     return _root(suite, "openrc", _MINIMAL,
-                 [*names, "bsdutils", "openrc", "procps", "systemd-standalone-sysusers"])
+                 [*names, "bsdutils", "iproute2", "openrc", "procps", "systemd-standalone-sysusers"])
 
 
 def _root(suite: str, purpose: str, variant, packages: list[str]) -> pathlib.Path:

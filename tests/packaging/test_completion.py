@@ -101,12 +101,15 @@ def shell(request, build, tmp_path_factory):
         ("mmsd --run-as=nobod", ["--run-as=nobody"]),
         ("mmsd --verbose --check-c", ["--verbose", "--check-config"]),
         ("mmsd --no-such-fl", ["--no-such-fl"]),
+        ("mmsd sta", ["status"]),
+        ("mmsd status --js", ["status", "--json"]),
+        ("mmsd explain /shop/web --conf", ["explain", "/shop/web", "--config="]),
     ],
 )
 def test_a_line_is_completed(shell, typed, wanted):
-    # What is added to make room for the next word does not matter.
-    assert [word.rstrip("/") for word in shell.complete(typed)] == [
-        word.rstrip("/") for word in wanted]
+    # What is added to make room for the next word or the value does not matter.
+    assert [word.rstrip("/=") for word in shell.complete(typed)] == [
+        word.rstrip("/=") for word in wanted]
 
 
 def test_bash_takes_a_value_as_the_next_word(build, tmp_path):

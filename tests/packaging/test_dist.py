@@ -44,7 +44,11 @@ def test_the_release_is_whole(tarball, project, need, tmp_path):
 
 def test_one_version_everywhere(source, build, project):
     version = project["version"]
-    assert (source / "packaging/NEWS").read_text().startswith(f"mmsd {version}\n")
+    packaging = source / "packaging"
+    assert (packaging / "NEWS").read_text().startswith(f"mmsd {version}\n")
+    assert (packaging / "debian/changelog").read_text().startswith(f"mmsd ({version}-")
+    assert f"\nVersion:        {version}\n" in (packaging / "rpm/mmsd.spec").read_text()
+    assert f"\npkgver={version}\n" in (packaging / "arch/PKGBUILD").read_text()
     shown = subprocess.run([build / "daemon/mmsd", "--version"], capture_output=True, text=True,
                            check=True)
     assert shown.stdout.startswith(f"mmsd {version}\n")

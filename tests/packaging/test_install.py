@@ -9,7 +9,7 @@ import subprocess
 
 EXECUTABLES = {
     "sbindir": {"mmsd"},
-    "libexecdir": {"mmsd-api-server", "mmsd-confd-writer", "mmsd-dns-server",
+    "libexecdir": {"mmsd-api-server", "mmsd-client", "mmsd-confd-writer", "mmsd-dns-server",
                    "mmsd-haproxy-manager", "mmsd-marathon-watcher", "mmsd-udp-balancer"},
 }
 
@@ -26,7 +26,8 @@ def test_every_part_is_there(installed, options):
     wanted |= {os.path.join(prefix, options["libexecdir"], "mmsd", name)
                for name in EXECUTABLES["libexecdir"]}
     wanted |= {os.path.join(prefix, options["mandir"], name)
-               for name in ("man8/mmsd.8", "man5/mmsd.conf.5")}
+               for name in ("man1/mmsd-explain.1", "man1/mmsd-status.1", "man5/mmsd.conf.5",
+                            "man8/mmsd.8")}
     wanted |= {os.path.join(data, name) for name in (
         "licenses/mmsd/LICENSE", "doc/mmsd/NEWS", "doc/mmsd/README.md",
         "doc/mmsd/examples/mmsd.conf")}

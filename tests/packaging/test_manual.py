@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-PAGES = ("mmsd.8", "mmsd.conf.5")
+PAGES = ("mmsd.8", "mmsd.conf.5", "mmsd-status.1")
 _COMMAND_LINE_ONLY = {"check-config", "config", "help", "version"}
 
 
@@ -42,6 +42,16 @@ def test_mmsd_conf_5_has_what_may_stand_in_the_file(build, flags):
     text = (build / "packaging" / "mmsd.conf.5").read_text()
     described = set(re.findall(r"^\.It Ic ([\w-]+) = ", text, re.MULTILINE))
     assert described == set(flags) - _COMMAND_LINE_ONLY
+
+
+def test_mmsd_status_1_has_the_flags_of_the_client(build, need):
+    text = subprocess.run([build / "daemon" / "client" / "mmsd-client", "status", "--help"],
+                          capture_output=True, text=True, check=True).stdout
+    wanted = set(re.findall(r"--([\w-]+)", text))
+    page = (build / "packaging" / "mmsd-status.1").read_text()
+    assert set(re.findall(r"^\.It (?:Fl \w , )?Fl -([\w-]+)", page, re.MULTILINE)) == wanted
+    codes = re.search(r"Exit status: (.*?)\n\n|Exit status: (.*)", text, re.DOTALL).group(0)
+    assert set(re.findall(r"^\.It (\d+)$", page, re.MULTILINE)) == set(re.findall(r"\d+", codes))
 
 
 def test_the_pages_tell_the_defaults(build, need):
