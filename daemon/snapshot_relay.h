@@ -60,6 +60,8 @@ public:
      *  @throws ProtocolError if @p generation is not the one that was sent last */
     bool acknowledge(std::uint64_t generation);
 
+    /** True from next() to the acknowledgement. */
+    [[nodiscard]] bool isInFlight() const noexcept { return isInFlight_; }
     [[nodiscard]] bool hasAcknowledged() const noexcept { return hasAcknowledged_; }
 
 private:

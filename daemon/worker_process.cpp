@@ -21,6 +21,13 @@ using protocol::MessageType;
 using protocol::Phase;
 using protocol::ProtocolError;
 
+namespace {
+
+/** Some thousand a second: a hundred times what a busy worker sends. */
+constexpr unsigned kMaxFramesPerPing = 10'000;
+
+} // namespace
+
 std::uint64_t toMicroseconds(TimerFactory::TimePoint time) noexcept {
     const auto since =
         std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch());
@@ -94,8 +101,10 @@ void WorkerProcess::send(MessageType type, protocol::PayloadView payload) {
 void WorkerProcess::offer(const SnapshotRelay& relay) {
     if (spec_.isSource || !isRunning())
         return;
-    if (protocol::SharedFrames frames = delivery_.next(relay))
+    if (protocol::SharedFrames frames = delivery_.next(relay)) {
+        offeredAt_ = context_.timers.now();
         channel_->send(std::move(frames));
+    }
 }
 
 void WorkerProcess::enter(Phase phase) {
@@ -171,7 +180,13 @@ void WorkerProcess::onTimer() {
             fail("no answer to a ping within " + formatDuration(context_.timing.pingTimeout));
             return;
         }
+        if (delivery_.isInFlight() &&
+            context_.timers.now() - offeredAt_ > context_.timing.applyTimeout) {
+            fail("no answer to a snapshot within " + formatDuration(context_.timing.applyTimeout));
+            return;
+        }
         isPingPending_ = true;
+        framesSincePing_ = 0;
         timer_->start(context_.timing.pingTimeout);
         send(MessageType::Ping, protocol::encodeToken(++pingToken_));
         return;
@@ -189,6 +204,10 @@ void WorkerProcess::onTimer() {
 }
 
 void WorkerProcess::onFrame(const protocol::FrameView& frame) {
+    // Snapshots of the source are its work; of all else nobody has so much to say.
+    const bool isWork = spec_.isSource && frame.header.generation != 0;
+    if (!isWork && ++framesSincePing_ > kMaxFramesPerPing)
+        throw ProtocolError{"floods"};
     switch (frame.header.type) {
     case MessageType::Ready:
         onReadyFrame(frame.payload);

@@ -25,6 +25,9 @@ struct Timing {
     std::chrono::milliseconds readyTimeout{30'000};
     std::chrono::milliseconds pingInterval{3'000};
     std::chrono::milliseconds pingTimeout{10'000};
+    /** For one snapshot. HAProxy's manager needs longest: two hooks of 10 s and some twenty checks
+     *  of a large configuration. */
+    std::chrono::milliseconds applyTimeout{120'000};
     /** From SIGTERM to SIGKILL: for workers, and for the watcher, which is stopped after them.
      *  The sum stays below the 10 s that CONTRACT section 8 allows. */
     std::chrono::milliseconds workerGrace{8'000};
@@ -159,6 +162,8 @@ private:
     bool hasNewStatus_ = false;
     SnapshotDelivery delivery_;
     TimerFactory::TimePoint readyAt_{};
+    TimerFactory::TimePoint offeredAt_{};
+    unsigned framesSincePing_ = 0;
     std::uint64_t pingToken_ = 0;
     bool isPingPending_ = false;
     std::string failure_; ///< why we killed this run

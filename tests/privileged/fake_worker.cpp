@@ -6,10 +6,12 @@
 #include "protocol/control_messages.h"
 #include "protocol/frame.h"
 #include "protocol/limits.h"
+#include "protocol/wire_writer.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +20,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <set>
 #include <span>
@@ -58,9 +61,14 @@ public:
                 isPublishingAsked = 0;
                 publish();
             }
+            const bool isFlooding = has("flood-politely") && name_ != "?";
             pollfd entry{kChannelFd, POLLIN, 0};
-            if (::poll(&entry, 1, -1) < 0)
+            if (::poll(&entry, 1, isFlooding ? 0 : -1) < 0)
                 continue; // a signal
+            if (isFlooding && entry.revents == 0) {
+                send(MessageType::Status, protocol::Payload(100));
+                continue;
+            }
             std::array<std::byte, 65'536> buffer;
             const ssize_t count = ::read(kChannelFd, buffer.data(), buffer.size());
             if (count < 0 && errno == EINTR)
@@ -127,6 +135,111 @@ private:
         say("published " + std::to_string(generation_));
     }
 
+    /** Calls that the supervisor's filter denies to its children, with arguments that give another
+     *  error, or none, where nothing denies them. */
+    void tryDenied() const {
+        const auto report = [this](const char* name, long result) {
+            say(std::string{name} + " gives " + (result < 0 ? std::strerror(errno) : "success"));
+        };
+        report("ptrace", ::syscall(SYS_ptrace, 0 /* PTRACE_TRACEME */, 0, 0, 0));
+        report("process_vm_readv", ::syscall(SYS_process_vm_readv, ::getpid(), 0, 0, 0, 0, 0));
+        report("kcmp", ::syscall(SYS_kcmp, ::getpid(), ::getpid(), 0 /* KCMP_FILE */, 0, 1));
+        report("unshare", ::syscall(SYS_unshare, 0));
+        report("io_uring_setup", ::syscall(SYS_io_uring_setup, 1, nullptr));
+        report("keyctl", ::syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -1, 0));
+        report("add_key", ::syscall(SYS_add_key, nullptr, nullptr, nullptr, 0, -1));
+        report("bpf", ::syscall(SYS_bpf, 99, nullptr, 0));
+        report("fsopen", ::syscall(SYS_fsopen, nullptr, 0));
+        report("adjtimex", ::syscall(SYS_adjtimex, nullptr));
+    }
+
+    /** A process that outlives this one a little, and has nobody to wait for it then. */
+    void leaveOrphan() const {
+        if (::fork() != 0)
+            return;
+        ::close(kChannelFd);
+        while (::getppid() != 1)
+            ::usleep(10'000);
+        say("orphan ends");
+        ::_exit(3);
+    }
+
+    /** One breach of the protocol each; what it answers to afterwards does not matter. */
+    void misbehave() {
+        using namespace protocol;
+        const auto header = [](std::uint32_t length, std::uint16_t type, std::uint16_t flags) {
+            WireWriter out;
+            out.u32(length);
+            out.u16(type);
+            out.u16(flags);
+            out.u64(0);
+            return out.take();
+        };
+        const auto status = static_cast<std::uint16_t>(MessageType::Status);
+        const Ready ready{.version = kProtocolVersion};
+        if (has("speak-out-of-turn"))
+            send(MessageType::Hello, {});
+        if (has("garbage"))
+            sendBytes(Payload(64, std::byte{0xff}));
+        if (has("unknown-type"))
+            sendBytes(header(0, 4711, 0));
+        if (has("flags"))
+            sendBytes(header(0, status, 1));
+        if (has("long-frame"))
+            sendBytes(header(0x7fffffff, status, 0));
+        if (has("half-frame")) {
+            sendBytes(header(1000, status, 0));
+            while (true)
+                ::pause();
+        }
+        if (has("half-frame-and-end")) {
+            sendBytes(header(1000, status, 0));
+            ::_exit(0);
+        }
+        if (has("half-header-and-end")) {
+            sendBytes(Payload(7));
+            ::_exit(0);
+        }
+        if (has("ready-again"))
+            send(MessageType::Ready, encode(ready));
+        if (has("pong-unasked"))
+            send(MessageType::Pong, encodeToken(1));
+        if (has("short-pong"))
+            send(MessageType::Pong, Payload(3));
+        if (has("control-with-generation"))
+            send(MessageType::Status, {}, 1);
+        if (has("applied-what-was-not-sent"))
+            send(MessageType::SnapshotApplied, encode(SnapshotApplied{.text = ""}), 4711);
+        if (has("publish-as-worker") || has("publish-without-begin"))
+            send(MessageType::SnapshotEnd, encode(SnapshotEnd{}), 4712);
+        if (has("replay")) {
+            --generation_;
+            publish();
+        }
+        if (has("jump"))
+            send(MessageType::SnapshotBegin,
+                 encode(SnapshotBegin{.version = kProtocolVersion, .cause = {}}),
+                 ~std::uint64_t{0});
+        if (has("too-few") || has("too-many")) {
+            const SnapshotBegin begin{
+                .version = kProtocolVersion, .appCount = has("too-few") ? 2U : 0U, .cause = {}};
+            send(MessageType::SnapshotBegin, encode(begin), ++generation_);
+            if (has("too-many"))
+                send(MessageType::SnapshotApp, Payload(10), generation_);
+            send(MessageType::SnapshotEnd, encode(SnapshotEnd{.appCount = 2}), generation_);
+        }
+        if (has("endless-snapshot")) {
+            const SnapshotBegin begin{.version = kProtocolVersion,
+                                      .appCount = 1,
+                                      .payloadBytes = kMaxSnapshotBytes,
+                                      .cause = {}};
+            send(MessageType::SnapshotBegin, encode(begin), ++generation_);
+            send(MessageType::SnapshotApp, Payload(10), generation_);
+            while (true)
+                send(MessageType::SnapshotInstances, Payload(60'000), generation_);
+        }
+    }
+
     void onHello(const protocol::Hello& hello) {
         name_ = hello.process;
         generation_ = hello.lastGeneration;
@@ -168,10 +281,13 @@ private:
             if (has("flood-status"))
                 while (true)
                     send(MessageType::Status, protocol::Payload(60'000));
-            if (has("speak-out-of-turn"))
-                send(MessageType::Hello, {});
-            if (has("garbage"))
-                sendBytes(protocol::Payload(64, std::byte{0xff}));
+            misbehave();
+            if (has("try-denied"))
+                tryDenied();
+            if (has("try-x32"))
+                ::syscall(0x40000000 + SYS_getpid);
+            if (has("leave-orphan"))
+                leaveOrphan();
             return has("exit-0-after-ready") ? 0 : has("exit-71-after-ready") ? 71 : -1;
         case MessageType::Ping:
             if (has("hang"))

@@ -10,6 +10,7 @@ int main(int argc, char* argv[]) {
             .readyTimeout = milliseconds{1'500},
             .pingInterval = milliseconds{100},
             .pingTimeout = milliseconds{700},
+            .applyTimeout = milliseconds{10'000},
             .workerGrace = milliseconds{1'500},
             .sourceGrace = milliseconds{500},
             .channelGrace = milliseconds{500},
