@@ -65,14 +65,11 @@ template <typename Check> bool forEachCapability(Check check) noexcept {
     return capability > 0;
 }
 
-bool dropBoundingSet(const DropPlan& plan) noexcept {
-    return forEachCapability([&](int capability) {
-        if (capability == plan.keptCapability ||
-            ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 0 ||
-            ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0)
-            return true;
-        // Whoever is not root may lack CAP_SETPCAP; no_new_privs makes the rest unreachable.
-        return !plan.identity && errno == EPERM;
+bool dropBoundingSet(std::uint64_t kept) noexcept {
+    return forEachCapability([kept](int capability) {
+        return ((kept >> capability) & 1) != 0 ||
+               ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 0 ||
+               ::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;
     });
 }
 
@@ -119,6 +116,15 @@ std::optional<Identity> lookUpUser(const std::string& name) {
     return Identity{found->pw_uid, found->pw_gid};
 }
 
+bool limitCapabilities(std::uint64_t kept) noexcept {
+    CapabilitySets sets;
+    if (!dropBoundingSet(kept) || !getCapabilities(sets))
+        return false;
+    kept &= sets.permitted;
+    return setCapabilities({kept, kept, 0}) &&
+           ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0;
+}
+
 DropFailure dropPrivileges(const DropPlan& plan) noexcept {
     const auto failed = [](DropStep step) { return DropFailure{step, errno}; };
     const auto isWrong = [](DropStep step) { return DropFailure{step, 0}; };
@@ -128,7 +134,8 @@ DropFailure dropPrivileges(const DropPlan& plan) noexcept {
     if (kept != 0 && ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
         return failed(DropStep::KeepCapabilities);
     // The bounding set and the groups first: both need rights that the new user does not have.
-    if (!dropBoundingSet(plan))
+    // Whoever is not root may lack CAP_SETPCAP; no_new_privs makes the rest unreachable.
+    if (!dropBoundingSet(kept) && (plan.identity || errno != EPERM))
         return failed(DropStep::BoundingSet);
     if (plan.identity) {
         const auto [uid, gid] = *plan.identity;

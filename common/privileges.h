@@ -22,6 +22,11 @@ struct Identity {
  */
 [[nodiscard]] std::optional<Identity> lookUpUser(const std::string& name);
 
+/** Keeps of all capabilities those of @p kept (bit = CAP_* number) at most, in the bounding set,
+ *  too; none is inheritable or ambient.
+ *  @return false with errno if that fails: any mixture may be left */
+[[nodiscard]] bool limitCapabilities(std::uint64_t kept) noexcept;
+
 struct DropPlan {
     /** Nothing: started without root, stay who we are (capabilities are dropped all the same). */
     std::optional<Identity> identity;

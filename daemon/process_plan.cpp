@@ -87,6 +87,13 @@ bool needsRestart(const ProcessPlan& before, const ProcessPlan& after) {
            before.listeners != after.listeners;
 }
 
+void prepareDirectories(const std::vector<ProcessPlan>& plans, const RunStateDir& runState) {
+    for (const ProcessPlan& plan : plans)
+        if (plan.isEnabled && plan.spec->stateDirectory != nullptr)
+            runState.makeDirectory(plan.spec->stateDirectory, plan.spec->stateDirectoryMode,
+                                   plan.identity);
+}
+
 std::vector<ListenEndpoint> enabledListeners(const std::vector<ProcessPlan>& plans) {
     std::vector<ListenEndpoint> all;
     for (const ProcessPlan& plan : plans)

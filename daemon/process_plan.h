@@ -4,6 +4,7 @@
 
 #include "common/inet_address.h"
 #include "common/privileges.h"
+#include "daemon/run_state_dir.h"
 #include "daemon/worker_spec.h"
 
 #include <optional>
@@ -40,6 +41,9 @@ struct ProcessPlan {
 /** True if a running process of @p before must be started anew to be as @p after wants it.
  *  A log level does not need that: it has a message of its own. */
 [[nodiscard]] bool needsRestart(const ProcessPlan& before, const ProcessPlan& after);
+
+/** Makes the state folders of all enabled processes. @throws SysError */
+void prepareDirectories(const std::vector<ProcessPlan>& plans, const RunStateDir& runState);
 
 /** The listeners of all enabled processes. */
 [[nodiscard]] std::vector<ListenEndpoint> enabledListeners(const std::vector<ProcessPlan>& plans);

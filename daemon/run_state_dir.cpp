@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <exception>
+#include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace mmsd::supervisor {
@@ -69,19 +70,24 @@ void RunStateDir::makeDirectory(const std::string& name, mode_t mode,
     if (status.st_uid == wanted.uid && status.st_gid == wanted.gid &&
         (status.st_mode & kPermissions) == mode)
         return;
-    // Only a handle for reading can be changed. The mode first: CAP_FOWNER is not needed then.
-    const UniqueFd handle{::openat(folder.get(), ".", O_RDONLY | kOpenFolder)};
-    if (!handle.isDefined() || ::fchmod(handle.get(), mode) != 0 ||
-        ::fchown(handle.get(), wanted.uid, wanted.gid) != 0)
+    // CAP_CHOWN is enough once it is ours. By its name, as a handle would need the right to read
+    // it; nobody but us can put something else there.
+    if (::fchownat(folder.get(), "", ::geteuid(), ::getegid(), AT_EMPTY_PATH) != 0 ||
+        ::fchmodat(directory_.get(), name.c_str(), mode, 0) != 0 ||
+        ::fchownat(folder.get(), "", wanted.uid, wanted.gid, AT_EMPTY_PATH) != 0)
         throwErrno("set owner and mode of " + path);
 }
 
 void RunStateDir::writePidFile(const std::string& process, pid_t pid) const noexcept {
-    try {
-        replaceFileAt(pids_.get(), process + ".pid", std::to_string(pid) + '\n', 0644);
-    } catch (const std::exception& error) {
-        logWarning("cannot write a pid file", {{"process", process}, {"reason", error.what()}});
-    }
+    const std::string name = process + ".pid";
+    const std::string fresh = '.' + name;
+    const UniqueFd file{::openat(pids_.get(), fresh.c_str(),
+                                 O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644)};
+    // Under its name it is whole.
+    if (!file.isDefined() || ::dprintf(file.get(), "%d\n", pid) < 0 ||
+        ::renameat(pids_.get(), fresh.c_str(), pids_.get(), name.c_str()) != 0)
+        logWarning("cannot write a pid file",
+                   {{"process", process}, {"reason", std::strerror(errno)}});
 }
 
 void RunStateDir::removePidFile(const std::string& process) const noexcept {

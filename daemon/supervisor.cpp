@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/sys_error.h"
+#include "daemon/cage.h"
 #include "daemon/options.h"
 #include "daemon/start_error.h"
 #include "protocol/limits.h"
@@ -30,7 +31,7 @@ Supervisor::Supervisor(EventLoop& loop, std::span<const char* const> argv,
       plans_{planProcesses(settings_, isRoot_)}, runState_{settings_.text("run-state-dir"),
                                                            takeFd(handover, kRunStateDir)},
       statusTimer_{timers_.create([this] { publishStatus(); })} {
-    prepareDirectories(plans_);
+    prepareDirectories(plans_, runState_);
     for (const ProcessPlan& plan : plans_) {
         processes_.emplace_back(*plan.spec,
                                 WorkerProcess::Context{loop_, timers_, runState_, timing_, *this});
@@ -55,6 +56,9 @@ Supervisor::Supervisor(EventLoop& loop, std::span<const char* const> argv,
 ExitCode Supervisor::run() {
     if (!isRoot_)
         logWarning("started without root: every process runs as the calling user");
+    giveUpRights(isRoot_);
+    if (isStarting_) // after an upgrade it is in force already
+        denySyscalls();
     for (std::size_t i = 0; i < plans_.size() && !isStopping_; ++i)
         if (plans_[i].isEnabled)
             processes_[i].start();
@@ -105,13 +109,6 @@ void Supervisor::reapChildren() {
             process->onEnd(info);
         info = {};
     }
-}
-
-void Supervisor::prepareDirectories(const std::vector<ProcessPlan>& plans) const {
-    for (const ProcessPlan& plan : plans)
-        if (plan.isEnabled && plan.spec->stateDirectory != nullptr)
-            runState_.makeDirectory(plan.spec->stateDirectory, plan.spec->stateDirectoryMode,
-                                    plan.identity);
 }
 
 void Supervisor::takeOver(Handover handover) {
@@ -262,7 +259,7 @@ protocol::Settings Supervisor::readSettingsAgain() const {
 
 void Supervisor::apply(protocol::Settings settings) {
     std::vector<ProcessPlan> plans = planProcesses(settings, isRoot_);
-    prepareDirectories(plans);
+    prepareDirectories(plans, runState_);
     const auto wanted = enabledListeners(plans);
     ListenSockets opened = listeners_.openMissing(wanted);
 

@@ -52,7 +52,6 @@ private:
     void reapChildren();
     void takeOver(Handover handover);
     void upgrade();
-    void prepareDirectories(const std::vector<ProcessPlan>& plans) const;
     void reload();
     void tellReloading();
     [[nodiscard]] protocol::Settings readSettingsAgain() const;

@@ -142,9 +142,10 @@ UniqueFd takeFd(Handover& handover, std::string_view name) {
 ExitCode rehearse(Handover handover, const protocol::Settings& settings) {
     struct stat now {};
     struct stat before {};
+    UniqueFd lock = takeFd(handover, kRunStateDir);
     if (::stat(settings.text(kRunStateDir).c_str(), &now) != 0 ||
-        ::fstat(takeFd(handover, kRunStateDir).get(), &before) != 0 ||
-        now.st_ino != before.st_ino || now.st_dev != before.st_dev)
+        ::fstat(lock.get(), &before) != 0 || now.st_ino != before.st_ino ||
+        now.st_dev != before.st_dev)
         throw StartError{ExitCode::Configuration,
                          "--run-state-dir changes only when mmsd is restarted"};
     const std::vector<ProcessPlan> plans = planProcesses(settings, ::geteuid() == 0);
@@ -153,6 +154,7 @@ ExitCode rehearse(Handover handover, const protocol::Settings& settings) {
             throw StartError{ExitCode::Configuration, std::string{"turn --"} +
                                                           plan.spec->enabledBy +
                                                           " off with SIGHUP before"};
+    prepareDirectories(plans, RunStateDir{settings.text(kRunStateDir), std::move(lock)});
     auto wanted = enabledListeners(plans);
     ListenSockets listeners;
     listeners.inherit(handover, wanted);

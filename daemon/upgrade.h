@@ -71,7 +71,7 @@ private:
 /** How a rehearsal ends well: not 0, as any program may. */
 inline constexpr ExitCode kRehearsed{42};
 
-/** Does what could fail when this is taken over, and leaves no trace. @return kRehearsed
+/** Does all that could fail when this is taken over; what runs does not notice. @return kRehearsed
  *  @throws StartError, SysError naming what fails */
 [[nodiscard]] ExitCode rehearse(Handover handover, const protocol::Settings& settings);
 

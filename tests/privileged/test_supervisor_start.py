@@ -262,3 +262,12 @@ def test_without_the_right_to_drop_rights_nothing_runs(mmsd):
     kept = {"kept": "chown,kill,setgid,setuid"}
     mmsd.__class__ = type("Cut", (WithFewCapabilities, type(mmsd)), kept)
     fails(mmsd, PERMISSION, "cannot drop privileges: drop the bounding set", "not permitted")
+
+
+def test_more_capabilities_than_can_be_dropped(mmsd):
+    kept = {"kept": "chown,kill,setgid,setuid,sys_time"}
+    mmsd.__class__ = type("Cut", (WithFewCapabilities, type(mmsd)), kept)
+    ended = mmsd.run()
+    assert ended.returncode == PERMISSION
+    assert "mmsd: cannot drop capabilities; root needs CAP_SETPCAP for it" in ended.stderr
+    assert not mmsd.find_all("process started") and not processes_of(mmsd.executables)
