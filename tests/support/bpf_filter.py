@@ -134,8 +134,10 @@ def allowed_calls(programs) -> dict[int, list[Verdict]]:
 
 def default_action(programs) -> str:
     """What happens to a number that nobody knows."""
-    action = min(_explore(program, _NUMBER_LIMIT - 1, _AUDIT_ARCH[os.uname().machine])[0].action
-                 for program in programs)
+    actions = (_explore(program, _NUMBER_LIMIT - 1, _AUDIT_ARCH[os.uname().machine])[0].action
+               for program in programs)
+    # Of several filters the kernel takes the least, as a signed number.
+    action = min(actions, key=lambda each: each - ((each & 0x80000000) << 1))
     names = {0x80000000: "kill", 0x00030000: "trap", 0x7FFC0000: "log", _ALLOW: "allow",
              _ERRNO: "error", 0: "kill thread"}
     return names.get(action & _ACTION_MASK, hex(action))
