@@ -52,15 +52,15 @@ def test_error_changes_nothing(mmsd, line):
 
 def test_only_what_changed_is_restarted(mmsd):
     before = mmsd.start().pids()
-    reload(mmsd, "resync-interval = 45s")
+    reload(mmsd, "stall-timeout = 45s")
     new = mmsd.wait_new_pid("marathon-watcher", before["marathon-watcher"])
-    mmsd.wait_log("fake marathon-watcher: hello .* --resync-interval=45s")
+    mmsd.wait_log("fake marathon-watcher: hello .* --stall-timeout=45s")
     assert mmsd.pids() == {**before, "marathon-watcher": new}
     # An error at a later time leaves that in force.
-    reload(mmsd, "resync-interval = x")
+    reload(mmsd, "stall-timeout = x")
     old = mmsd.signal("marathon-watcher", signal.SIGTERM)
     mmsd.wait_new_pid("marathon-watcher", old)
-    mmsd.wait_log("fake marathon-watcher: hello .* --resync-interval=45s", 2)
+    mmsd.wait_log("fake marathon-watcher: hello .* --stall-timeout=45s", 2)
 
 
 def test_log_level_needs_no_restart(mmsd):
@@ -80,11 +80,14 @@ def test_workers_come_and_go(mmsd):
     before = mmsd.start().pids()
     reload(mmsd, "enable-files = false")
     wait_for("it to end", lambda: mmsd.pid("confd-writer") == 0)
+    # The api-server has the setting, too: it explains what is switched off.
+    api = mmsd.wait_new_pid("api-server", before["api-server"])
     mmsd.wait_log("fake api-server: processes marathon-watcher=[^ ]* api-server=[^ ]*$")
     reload(mmsd, "enable-files = true")
     new = mmsd.wait_new_pid("confd-writer", 0)
+    api = mmsd.wait_new_pid("api-server", api)
     mmsd.wait_log("fake confd-writer: snapshot 1$", 2)
-    assert mmsd.pids() == {**before, "confd-writer": new}
+    assert mmsd.pids() == {**before, "confd-writer": new, "api-server": api}
 
 
 def test_worker_that_cannot_start_later_is_refused_or_backs_off(mmsd):
@@ -100,7 +103,7 @@ def test_worker_that_cannot_start_later_is_refused_or_backs_off(mmsd):
     mmsd.wait_log("process ended process=confd-writer.*restart_in_ms=400")
     mmsd.behave("confd-writer")
     mmsd.wait_log("fake confd-writer: snapshot 1$")
-    assert {**mmsd.pids(), "confd-writer": 0} == before
+    assert {**mmsd.pids(), "confd-writer": 0, "api-server": 0} == {**before, "api-server": 0}
 
 
 def test_command_line_wins(mmsd):
