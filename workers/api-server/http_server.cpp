@@ -23,11 +23,10 @@ constexpr std::chrono::milliseconds kAcceptPause{100};
 } // namespace
 
 HttpServer::HttpServer(EventLoop& loop, TimerFactory& timers, UniqueFd listener,
-                       std::size_t connectionLimit, Handler& handler)
+                       std::size_t connectionLimit, Handler& handler, std::size_t backlogLimit)
     : loop_{loop}, timers_{timers}, listener_{std::move(listener)},
-      connectionLimit_{connectionLimit}, handler_{handler}, resumeTimer_{timers.create([this] {
-          listenEvent_.watch(true, false);
-      })},
+      connectionLimit_{connectionLimit}, backlogLimit_{backlogLimit}, handler_{handler},
+      resumeTimer_{timers.create([this] { listenEvent_.watch(true, false); })},
       drainTimer_{timers.create([this] {
           active_.clear();
           held_.clear();
@@ -66,7 +65,7 @@ void HttpServer::shutDown(std::function<void()> done) {
 }
 
 void HttpServer::respond(const HttpRequest& request, HttpConnection& connection) {
-    if (backlog_ <= kMaxBacklog)
+    if (backlog_ <= backlogLimit_)
         return handler_.respond(request, connection);
     connection.reply(prepare(unavailableResponse("too many answers wait to be taken\n")));
 }

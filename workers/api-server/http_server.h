@@ -49,9 +49,11 @@ public:
 
     /** @param listener non-blocking, listening
      *  @param connectionLimit at least 1
-     *  @param handler         outlives the server */
+     *  @param handler         outlives the server
+     *  @param backlogLimit    octets of copied answers that may wait for all clients together */
     HttpServer(EventLoop& loop, TimerFactory& timers, UniqueFd listener,
-               std::size_t connectionLimit, Handler& handler);
+               std::size_t connectionLimit, Handler& handler,
+               std::size_t backlogLimit = kMaxBacklog);
     ~HttpServer() override;
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
@@ -89,6 +91,7 @@ private:
     TimerFactory& timers_;
     UniqueFd listener_;
     std::size_t connectionLimit_;
+    std::size_t backlogLimit_;
     Handler& handler_;
     Counters counters_;
     std::size_t backlog_ = 0;

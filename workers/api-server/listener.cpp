@@ -21,6 +21,11 @@ constexpr int kUnansweredProbes = 3;
 /** Until a client counts as gone that acknowledges nothing of what is sent to it. */
 constexpr int kAcknowledgeMilliseconds = 30'000;
 
+/** Octets that the kernel keeps for one client in each direction. Left to itself it grows to
+ *  megabytes for a client that reads slowly (tcp(7), tcp_wmem): with a thousand of these it took
+ *  2 GB, and nobody on the host could send any more (tcp_mem). The kernel doubles it. */
+constexpr int kSocketBuffer = 65'536;
+
 void setOption(const UniqueFd& socket, int level, int option, int value, const char* name) {
     if (::setsockopt(socket.get(), level, option, &value, sizeof value) != 0)
         throwErrno(std::string{"set "} + name);
@@ -45,6 +50,8 @@ UniqueFd openListener(const InetEndpoint& endpoint) {
 
 void prepareListener(const UniqueFd& listener) {
     setOption(listener, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+    setOption(listener, SOL_SOCKET, SO_SNDBUF, kSocketBuffer, "SO_SNDBUF");
+    setOption(listener, SOL_SOCKET, SO_RCVBUF, kSocketBuffer, "SO_RCVBUF");
     setOption(listener, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
     setOption(listener, IPPROTO_TCP, TCP_KEEPIDLE, kProbeAfterSeconds, "TCP_KEEPIDLE");
     setOption(listener, IPPROTO_TCP, TCP_KEEPINTVL, kProbeEverySeconds, "TCP_KEEPINTVL");

@@ -78,6 +78,8 @@ std::vector<AppChange> compareSnapshots(const protocol::Snapshot* before,
 
 std::chrono::duration<double> observedAge(const protocol::Snapshot& snapshot,
                                           const ApiTime& now) noexcept {
+    if (snapshot.begin.observedAtUs == 0)
+        return {}; // not known
     const std::chrono::microseconds observed{
         static_cast<std::chrono::microseconds::rep>(snapshot.begin.observedAtUs)};
     return std::max(now.realtime - observed, std::chrono::microseconds{0});

@@ -99,11 +99,11 @@ struct HttpFixture : private api::HttpServer::Handler {
     api::HttpConnection* held = nullptr; ///< the last one that was held or streams
     int goneCount = 0;                   ///< of those
 
-    explicit HttpFixture(std::size_t limit = 100) {
+    explicit HttpFixture(std::size_t limit = 100, std::size_t backlogLimit = api::kMaxBacklog) {
         Listener listener;
         port = listener.port;
         server = std::make_unique<api::HttpServer>(loop, timers, listener.take(), limit,
-                                                   static_cast<Handler&>(*this));
+                                                   static_cast<Handler&>(*this), backlogLimit);
     }
     HttpFixture(const HttpFixture&) = delete;
     HttpFixture& operator=(const HttpFixture&) = delete;

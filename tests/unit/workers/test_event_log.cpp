@@ -93,6 +93,8 @@ TEST_CASE("state changes: time since the watcher knew", "[workers][events]") {
     protocol::Snapshot snapshot;
     snapshot.begin.observedAtUs = 2'000'000;
     CHECK(api::observedAge(snapshot, kNow).count() == 0.5);
+    snapshot.begin.observedAtUs = 0; // not known
+    CHECK(api::observedAge(snapshot, kNow).count() == 0);
     snapshot.begin.observedAtUs = 3'000'000; // the clock was set back
     CHECK(api::observedAge(snapshot, kNow).count() == 0);
 }
