@@ -15,6 +15,8 @@ using protocol::StatusReport;
 
 constexpr std::chrono::milliseconds kLeast{1'000};
 constexpr std::chrono::milliseconds kMost{10'000};
+/** After the source has changed. */
+constexpr std::chrono::milliseconds kSoon{100};
 
 void addGauge(StatusReport& report, const char* name, auto value) {
     report.metrics.push_back({name, Metric::Kind::Gauge, {}, static_cast<double>(value)});
@@ -61,6 +63,12 @@ StatusReporter::StatusReporter(TimerFactory& timers, Outlet& outlet, const Sourc
                                const HostResolver& resolver)
     : timers_{timers}, outlet_{outlet}, source_{source}, keeper_{keeper},
       publisher_{publisher}, resolver_{resolver}, timer_{timers.create([this] { look(); })} {}
+
+void StatusReporter::setSource(protocol::SourceStatus status) {
+    status_ = std::move(status);
+    if (timer_->isActive())
+        timer_->start(kSoon);
+}
 
 void StatusReporter::look() {
     timer_->start(kLeast);

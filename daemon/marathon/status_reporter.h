@@ -22,7 +22,8 @@ public:
                    const HostResolver& resolver);
 
     void start() { look(); }
-    void setSource(protocol::SourceStatus status) { status_ = std::move(status); }
+    /** Reports soon: what follows from it, such as a confirmed state, is told with it. */
+    void setSource(protocol::SourceStatus status);
 
 private:
     void look();

@@ -71,7 +71,10 @@ private:
 
 class Scene {
 public:
-    Scene() : server_{loop_, timers_, listener_.take(), kConnectionLimit} { apply(); }
+    Scene() : server_{loop_, timers_, listener_.take(), kConnectionLimit} {
+        server_.onProcessStatus({});
+        apply();
+    }
 
     void run(const std::uint8_t* data, std::size_t size) {
         connect();

@@ -167,6 +167,24 @@ def test_status(served):
     wait_for("the watcher's report", lambda: is_connected(mmsd) is True)
 
 
+def test_status_is_whole_from_the_first_answer_on(make_double, make_mmsd):
+    double = make_double("1.5")
+    double.add_app("/web")
+    mmsd = make_mmsd(double)
+    mmsd.launch()
+    first = wait_for("the first answer", lambda: status_or_nothing(mmsd))
+    assert {process["name"] for process in first["processes"]} == set(PROCESSES)
+    assert first["watcher"] is not None
+
+
+def status_or_nothing(mmsd) -> dict | None:
+    """/v1/status, or nothing while nobody listens."""
+    try:
+        return mmsd.status()
+    except OSError:
+        return None
+
+
 def is_connected(mmsd) -> bool | None:
     """What the watcher says of its event stream; None before its first report."""
     return (mmsd.status()["watcher"] or {}).get("connected")

@@ -21,7 +21,8 @@ namespace mmsd::api {
 
 namespace {
 
-/** A successor's clients wait for the state that is on its way; without any they get a 503. */
+/** A successor's clients wait for what is on its way, the state and how the processes are; without
+ *  a state they get a 503. */
 constexpr std::chrono::milliseconds kFirstStateLimit{500};
 
 /** Other than that of any process before or after. */
@@ -60,7 +61,7 @@ void ApiServer::apply(std::shared_ptr<const protocol::Snapshot> snapshot, worker
     const ApiTime time = now();
     state_.appliedAt = time.monotonic;
     cache_.onSnapshot();
-    server_.resume();
+    serveIfInformed();
 
     const std::vector<AppChange> changes = compareSnapshots(before.get(), after);
     const ChangeCounts counts = count(changes);
@@ -120,6 +121,7 @@ void ApiServer::onProcessStatus(protocol::ProcessStatus status) {
     state_.processes = std::move(status);
     state_.processesAt = now().monotonic;
     trackLag(state_, state_.processesAt);
+    serveIfInformed();
     onReport();
 }
 
@@ -179,6 +181,11 @@ void ApiServer::onHeldClosed(HttpConnection& connection) noexcept {
 
 AnswerPtr ApiServer::present(const Inquiry& inquiry) {
     return cache_.answer(inquiry, state_, now());
+}
+
+void ApiServer::serveIfInformed() {
+    if (state_.snapshot && state_.processes)
+        server_.resume();
 }
 
 void ApiServer::onReport() {

@@ -46,6 +46,7 @@ private:
 
     void inquire(Inquiry inquiry, const HttpRequest& request, HttpConnection& connection);
     [[nodiscard]] AnswerPtr present(const Inquiry& inquiry);
+    void serveIfInformed();
     void onReport();
     [[nodiscard]] ApiTime now() const;
 

@@ -20,7 +20,7 @@
 
 namespace mmsd::test {
 
-inline constexpr std::size_t kBigBody = 4 << 20; // more than the sockets hold
+inline constexpr std::size_t kBigBody = 512 << 10; // more than the sockets hold
 inline constexpr std::size_t kMiddleBody = api::OutputQueue::kShareFrom - 1; // copied
 inline const IpAddress kLoopback = *IpAddress::parse("127.0.0.1");
 

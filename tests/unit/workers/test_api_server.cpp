@@ -35,6 +35,7 @@ struct Scene {
         test::Listener listener;
         port = listener.port;
         server = std::make_unique<api::ApiServer>(loop, timers, listener.take(), limit);
+        server->onProcessStatus({});
         if (hasState)
             apply({web, other});
     }
@@ -299,6 +300,21 @@ TEST_CASE("api server: events before the first state", "[workers][api]") {
     scene.untilReceived(*client, "\r\n\r\n: alive\n\n");
     scene.apply({scene.web});
     scene.untilReceived(*client, "data: {\"generation\":1,\"reason\":\"first state\"}\n\n");
+}
+
+TEST_CASE("api server: clients wait until there is something to tell", "[workers][api]") {
+    Scene scene{100, false};
+    const auto client = scene.ask("/v1/apps");
+    SECTION("a state") {
+        scene.turn();
+        CHECK(scene.metric("http_connections") == 0);
+        scene.apply({scene.web});
+        scene.untilReceived(*client, "\r\n\r\n/web\n");
+    }
+    SECTION("but not for ever") {
+        scene.timers.advance(500ms);
+        scene.untilReceived(*client, "no state from Marathon yet\n");
+    }
 }
 
 TEST_CASE("api server: HEAD of an event stream ends", "[workers][api]") {
