@@ -125,6 +125,8 @@ void HostResolver::configure() {
     // Shorter than libevent's own: a name is tried again anyway.
     evdns_base_set_option(base_.get(), "timeout:", "2");
     evdns_base_set_option(base_.get(), "attempts:", "3");
+    // libevent 2.2 and newer; 2.1 has neither EDNS nor TCP, and a truncated answer is a failure.
+    evdns_base_set_option(base_.get(), "edns-udp-size:", "1232");
     // Servers that do not answer AAAA queries must not delay the A answer by seconds.
     evdns_base_set_option(base_.get(), "getaddrinfo-allow-skew:", "0.5");
 }

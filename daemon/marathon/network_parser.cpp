@@ -11,6 +11,8 @@ namespace mmsd::marathon {
 
 namespace {
 
+/** A word that is neither is told, and is no transport: a port of sctp alone has none, so that no
+ *  load balancer serves it as something else. */
 void parseTransport(const JsonFields& fields, DeclaredPort& out) {
     const std::string_view text = fields.string("protocol");
     if (text.empty())
@@ -24,8 +26,6 @@ void parseTransport(const JsonFields& fields, DeclaredPort& out) {
         else
             fields.complain("protocol", "unknown word");
     }
-    if (!out.isUdp)
-        out.isTcp = true;
 }
 
 /** @param number name of the member that holds the port's number */

@@ -41,7 +41,10 @@ milliseconds parseUnreachableHold(JsonValue strategy, ProblemList& problems) {
     if (!strategy.isObject()) // missing before 1.4, or the word "disabled"
         return kMost;
     const JsonFields fields{strategy, "unreachableStrategy", problems};
-    return readSeconds(fields, "inactiveAfterSeconds", kMost, kMost);
+    const milliseconds inactive = readSeconds(fields, "inactiveAfterSeconds", kMost, kMost);
+    // 0, Marathon's default since 1.5, says "replace it at once" and nothing about whether clients
+    // still reach it: a partition between master and agents must not take instances out of use.
+    return inactive.count() == 0 ? kMost : inactive;
 }
 
 } // namespace mmsd::marathon

@@ -69,6 +69,15 @@ SandboxPaths sandboxPaths(const protocol::Settings& settings) {
                       "/usr/lib/ssl",
                       "/usr/share/ca-certificates",
                       "/usr/local/share/ca-certificates"};
+    // Where they are links, systemd-resolved and others replace the file that they lead to. A file
+    // in /etc itself that is replaced takes a new process (HostResolver::setOnLockedOut): all of
+    // /etc would be too much for the one moment of need.
+    for (const char* const path : {"/etc/resolv.conf", "/etc/hosts"}) {
+        for (const std::string& folder : FileSource::foldersOf(path)) {
+            if (folder != "/etc")
+                paths.readable.push_back(folder);
+        }
+    }
     for (const char* const name :
          {"marathon-auth-file", "marathon-ca-file", "marathon-cert-file", "marathon-key-file"}) {
         if (const std::string& file = settings.text(name); !file.empty())

@@ -33,7 +33,7 @@ bool isHost(std::string_view text) noexcept {
 std::string_view transportProto(const protocol::Port& port) noexcept {
     if (port.isUdp)
         return port.isTcp ? "udp,tcp" : "udp";
-    return "tcp";
+    return port.isTcp ? "tcp" : "unknown";
 }
 
 std::string applicationProto(const protocol::App& app, const protocol::Port& port,

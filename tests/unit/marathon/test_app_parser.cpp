@@ -120,7 +120,8 @@ TEST_CASE("app_parser: reads transports and port names", "[marathon][parser]") {
     CHECK(isTransport(1, false, true));
     CHECK(isTransport(2, true, true));
     CHECK(isTransport(3, true, true));
-    CHECK(isTransport(4, true, false));
+    CHECK(isTransport(4, false, false)); // which no load balancer can serve
+    CHECK(hasProblem(app, "portDefinitions[4].protocol: unknown word"));
     CHECK(isTransport(5, true, false));
     CHECK(app.ports[5].name == "http");
     CHECK(app.ports[6].name.empty());
@@ -270,7 +271,8 @@ TEST_CASE("app_parser: hold time of unreachable tasks", "[marathon][parser]") {
     };
     CHECK(hold(R"({"inactiveAfterSeconds":30,"expungeAfterSeconds":60})") == seconds{30});
     CHECK(hold(R"({"inactiveAfterSeconds":300})") == seconds{60});
-    CHECK(hold(R"({"inactiveAfterSeconds":0})") == seconds{0});
+    CHECK(hold(R"({"inactiveAfterSeconds":0,"expungeAfterSeconds":0})") == seconds{60});
+    CHECK(hold(R"({"inactiveAfterSeconds":1})") == seconds{1});
     CHECK(hold(R"("disabled")") == seconds{60});
     CHECK(hold("{}") == seconds{60});
 }

@@ -138,10 +138,11 @@ TEST_CASE("serving_rule: an unreachable task is not kept against what is known",
     Scene neverServed;
     CHECK(neverServed.at(seconds{0}, TaskState::Unreachable) == Serving::Unreachable);
 
-    Scene withoutHold; // unreachableStrategy.inactiveAfterSeconds is 0
-    withoutHold.app.unreachableHold = seconds{0};
-    CHECK(withoutHold.at(seconds{0}, TaskState::Running) == Serving::Yes);
-    CHECK(withoutHold.at(seconds{1}, TaskState::Unreachable) == Serving::Unreachable);
+    Scene shortHold; // unreachableStrategy.inactiveAfterSeconds is 1
+    shortHold.app.unreachableHold = seconds{1};
+    CHECK(shortHold.at(seconds{0}, TaskState::Running) == Serving::Yes);
+    CHECK(shortHold.at(seconds{1}, TaskState::Unreachable) == Serving::YesUnreachable);
+    CHECK(shortHold.at(seconds{2}, TaskState::Unreachable) == Serving::Unreachable);
 }
 
 TEST_CASE("serving_rule: goes on from what an earlier run decided", "[marathon][serving]") {

@@ -120,6 +120,12 @@ TEST_CASE("instances file: application protocol by label, then by check", "[work
     CHECK(applicationProto(app, 1) == "udp");
 }
 
+TEST_CASE("instances file: a transport that is neither TCP nor UDP", "[workers][confd]") {
+    auto app = test::app("/a", {80}, {instance("h", {1})});
+    app.ports[0].isTcp = false; // sctp
+    CHECK(header(renderInstancesFile(app, 0), "Service-Transport-Proto") == "unknown");
+}
+
 TEST_CASE("instances file: a label cannot write lines of its own", "[workers][confd]") {
     auto app = test::app("/a", {80}, {instance("h", {1})});
     for (const std::string& value :
