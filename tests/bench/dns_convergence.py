@@ -117,8 +117,9 @@ def main() -> int:
     parser.add_argument("--changes", type=int, default=100, help="of each kind; at least 2")
     parser.add_argument("--processes", type=int, default=1, help="--dns-processes")
     parser.add_argument(
-        "--pause-ms", type=float, default=60.0,
-        help="quiet before each change; below 50 ms, changes meet the time in which events join",
+        "--pause-ms", type=float, default=120.0,
+        help="quiet before each change; below 50 ms, changes meet the time in which events join, "
+             "and more than ten in a second wait for their turn",
     )
     parser.add_argument("--generation", default="1.8", help="of Marathon")
     parser.add_argument("--limit-ms", type=float, default=15.0, help="for each median")

@@ -61,7 +61,7 @@ class Scene:
         return ""
 
     def run(self, name: str, begin: Callable, end: Callable, seconds=1.5, least=2, most=60,
-            within=40.0, during: Callable | None = None) -> None:
+            within=120.0, during: Callable | None = None) -> None:
         """Puts a fault in force and takes it back.
 
         @seconds: how long it lasts, once @least requests have met it; @most: requests that it may

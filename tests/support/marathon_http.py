@@ -51,6 +51,7 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
     may_compress: bool = False
     is_chunked: bool = False
+    sent: int = 0  # octets of the body on the wire, once it was sent whole
 
 
 def error_page(status: int, text: str = "") -> Response:
@@ -140,6 +141,7 @@ async def send(writer: asyncio.StreamWriter, request: Request, response: Respons
         if request.method != "HEAD":
             writer.write(body)
     await writer.drain()
+    response.sent = len(body)
     return request.keeps_alive
 
 

@@ -184,7 +184,10 @@ class Operations:
 
     # The whole cluster
 
-    async def generate(self, apps, tasks, health_checks=1, network="host", prefix="/load"):
+    async def generate(
+        self, apps, tasks, health_checks=1, network="host", prefix="/load",
+        first_port=_FIRST_SERVICE_PORT,
+    ):
         """Makes @apps apps × @tasks tasks without events, printed and cached."""
         began = time.monotonic_ns()
         version = self._new_version()
@@ -192,7 +195,7 @@ class Operations:
         for number in range(apps):
             app_id = f"{prefix}/team-{number % 100:02d}/service-{number:05d}"
             self._check_new(app_id, network)
-            ports = make_ports(1, _FIRST_SERVICE_PORT + number % 50000)
+            ports = make_ports(1, first_port + number % (60000 - first_port))
             app = App(app_id, ports, network, tasks, {"lb-group": "load"}, checks, version=version)
             for _ in range(tasks):
                 task = self.placement.place(app)
@@ -201,7 +204,7 @@ class Operations:
                 app.tasks.append(task)
             self.apps[app_id] = app
             self.cache.app(app, True)
-        self._next_service_port = max(self._next_service_port, _FIRST_SERVICE_PORT + apps)
+        self._next_service_port = max(self._next_service_port, first_port + apps)
         return self._change(began)
 
     async def leader_change(self, leader=None, blank_health=True):

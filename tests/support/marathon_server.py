@@ -155,7 +155,9 @@ class MarathonServer:
         response.is_chunked = response.is_chunked or self.is_chunked
         if fault and not is_stream_fault:
             return await http.send_faulty(reader, writer, request, response, fault)
-        return await http.send(writer, request, response)
+        keeps_alive = await http.send(writer, request, response)
+        self.counters["bodyOctets"] += response.sent
+        return keeps_alive
 
     def _refusal(self, request: Request) -> Response | None:
         """What is answered before the request is looked at: no leader, no credentials."""
