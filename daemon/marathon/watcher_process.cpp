@@ -74,7 +74,7 @@ SandboxPaths sandboxPaths(const protocol::Settings& settings) {
     // /etc would be too much for the one moment of need.
     for (const char* const path : {"/etc/resolv.conf", "/etc/hosts"}) {
         for (const std::string& folder : FileSource::foldersOf(path)) {
-            if (folder != "/etc")
+            if (folder != "/etc" && folder != "/")
                 paths.readable.push_back(folder);
         }
     }
