@@ -21,13 +21,6 @@ using protocol::MessageType;
 using protocol::Phase;
 using protocol::ProtocolError;
 
-namespace {
-
-/** Some thousand a second: a hundred times what a busy worker sends. */
-constexpr unsigned kMaxFramesPerPing = 10'000;
-
-} // namespace
-
 std::uint64_t toMicroseconds(TimerFactory::TimePoint time) noexcept {
     const auto since =
         std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch());
@@ -120,6 +113,7 @@ void WorkerProcess::launchNow() {
     isReplaced_ = isPingPending_ = false;
     readyAt_ = {};
     info_.generation = info_.appliedAtUs = 0;
+    framesSincePing_ = 0;
     try {
         const Owner::Start start = context_.owner.prepareStart(*this);
         child_ = launch(start.plan);
@@ -206,7 +200,7 @@ void WorkerProcess::onTimer() {
 void WorkerProcess::onFrame(const protocol::FrameView& frame) {
     // Snapshots of the source are its work; of all else nobody has so much to say.
     const bool isWork = spec_.isSource && frame.header.generation != 0;
-    if (!isWork && ++framesSincePing_ > kMaxFramesPerPing)
+    if (!isWork && ++framesSincePing_ > context_.timing.framesPerPing)
         throw ProtocolError{"floods"};
     switch (frame.header.type) {
     case MessageType::Ready:

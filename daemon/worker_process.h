@@ -28,6 +28,9 @@ struct Timing {
     /** For one snapshot. HAProxy's manager needs longest: two hooks of 10 s and some twenty checks
      *  of a large configuration. */
     std::chrono::milliseconds applyTimeout{120'000};
+    /** How many frames a process may send from one ping to the next, snapshots of the source not
+     *  counted. Some thousand a second: a hundred times what a busy worker sends. */
+    unsigned framesPerPing = 10'000;
     /** From SIGTERM to SIGKILL: for workers, and for the watcher, which is stopped after them.
      *  The sum stays below the 10 s that CONTRACT section 8 allows. */
     std::chrono::milliseconds workerGrace{8'000};

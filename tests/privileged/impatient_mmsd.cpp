@@ -11,6 +11,7 @@ int main(int argc, char* argv[]) {
             .pingInterval = milliseconds{100},
             .pingTimeout = milliseconds{700},
             .applyTimeout = milliseconds{10'000},
+            .framesPerPing = 200,
             .workerGrace = milliseconds{1'500},
             .sourceGrace = milliseconds{500},
             .channelGrace = milliseconds{500},
