@@ -179,7 +179,7 @@ def test_reload_of_the_configuration(make_double, make_mmsd, expect_state):
     wait_for("the report", lambda: "rubbish" in mmsd.log)
     assert mmsd.pids() == before
 
-    mmsd.config.write_text("enable-files = true\nresync-interval = 45s\n")
+    mmsd.config.write_text("enable-files = true\nstall-timeout = 45s\n")
     mmsd.signal("mmsd", signal.SIGHUP)
     old = before["marathon-watcher"]
     new = wait_for(
