@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import host_roots
 import pytest
@@ -71,12 +72,13 @@ def own_network():
 
 
 @pytest.fixture(scope="module")
-def tools(tmp_path_factory):
+def tools():
     missing = [tool for tool in ("buildah", "podman", "runc", "mmdebstrap")
                if shutil.which(tool) is None]
     if os.geteuid() != 0 or missing:
         pytest.skip(f"needs root and {', '.join(missing) or 'nothing else'}")
-    folder = tmp_path_factory.mktemp("containers")
+    # podman wants a short path here.
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="mmsd-", dir="/var/tmp"))
     tools = Tools(folder)
     yield tools
     tools.run("podman", "rm", "--all", "--force", check=False)
