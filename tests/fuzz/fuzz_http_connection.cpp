@@ -73,6 +73,7 @@ class Scene {
 public:
     Scene() : server_{loop_, timers_, listener_.take(), kConnectionLimit} {
         server_.onProcessStatus({});
+        server_.onWorkerStatus("marathon-watcher", {});
         apply();
     }
 

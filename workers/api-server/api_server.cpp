@@ -7,6 +7,7 @@
 #include "workers/api-server/api_routes.h"
 #include "workers/api-server/entity_tag.h"
 #include "workers/api-server/readiness.h"
+#include "workers/api-server/report_values.h"
 #include "workers/api-server/state_changes.h"
 
 #include <array>
@@ -21,8 +22,8 @@ namespace mmsd::api {
 
 namespace {
 
-/** A successor's clients wait for what is on its way, the state and how the processes are; without
- *  a state they get a 503. */
+/** A successor's clients wait for what is on its way: the state, how the processes are, and the
+ *  watcher's report; without a state they get a 503. */
 constexpr std::chrono::milliseconds kFirstStateLimit{500};
 
 /** Other than that of any process before or after. */
@@ -114,6 +115,7 @@ void ApiServer::onWorkerStatus(std::string_view process, protocol::StatusReport 
         known->second = {std::move(report), now().monotonic};
     else if (state_.reports.size() < protocol::kMaxProcesses)
         state_.reports.emplace(process, ReceivedReport{std::move(report), now().monotonic});
+    serveIfInformed();
     onReport();
 }
 
@@ -184,7 +186,7 @@ AnswerPtr ApiServer::present(const Inquiry& inquiry) {
 }
 
 void ApiServer::serveIfInformed() {
-    if (state_.snapshot && state_.processes)
+    if (state_.snapshot && state_.processes && state_.reports.contains(kWatcher))
         server_.resume();
 }
 

@@ -36,6 +36,7 @@ struct Scene {
         port = listener.port;
         server = std::make_unique<api::ApiServer>(loop, timers, listener.take(), limit);
         server->onProcessStatus({});
+        server->onWorkerStatus("marathon-watcher", {});
         if (hasState)
             apply({web, other});
     }
