@@ -3,6 +3,7 @@
 #include "build_config.h"
 
 #include "common/exit_code.h"
+#include "common/percent_encoding.h"
 #include "common/privileges.h"
 #include "common/text.h"
 #include "daemon/client/http_get.h"
@@ -69,8 +70,8 @@ std::string cleanJson(std::string text) {
 int ask(const Options& options) {
     const bool isStatus = options.command == Command::Status;
     const std::string base = options.url.empty() ? localUrl(options.config) : options.url;
-    const HttpAnswer answer =
-        httpGet(base + (isStatus ? "/v1/status" : "/v1/explain" + encodePath(options.appId)));
+    const HttpAnswer answer = httpGet(
+        base + (isStatus ? "/v1/status" : "/v1/explain" + percentEncodePath(options.appId)));
     const JsonDocument document{answer.body};
     const JsonView root = document.root();
     const Painter painter{wantsColour()};

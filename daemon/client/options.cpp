@@ -111,20 +111,4 @@ std::string localUrl(const std::string& configPath) {
     return "http://" + formatHostPort(address.toString(), settings.port("api-port"));
 }
 
-std::string encodePath(std::string_view path) {
-    constexpr std::string_view kPlain = "/-._~!$&'()*+,;=:@";
-    constexpr std::string_view kDigits = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : path) {
-        const auto octet = static_cast<unsigned char>(c);
-        const bool isAlphanumeric =
-            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (isAlphanumeric || kPlain.find(c) != std::string_view::npos)
-            out += c;
-        else
-            out += {'%', kDigits[octet >> 4], kDigits[octet & 15]};
-    }
-    return out;
-}
-
 } // namespace mmsd::client

@@ -36,7 +36,4 @@ public:
  *  it means all of them. A file that cannot be read or used counts as empty. */
 [[nodiscard]] std::string localUrl(const std::string& configPath);
 
-/** "/a b" as the path of a URL (RFC 3986 §3.3). */
-[[nodiscard]] std::string encodePath(std::string_view path);
-
 } // namespace mmsd::client

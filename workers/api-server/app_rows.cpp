@@ -2,6 +2,7 @@
 // The apps of the status page. Pure.
 #include "workers/api-server/app_rows.h"
 
+#include "common/percent_encoding.h"
 #include "common/text.h"
 #include "workers/api-server/explanation.h"
 #include "workers/api-server/status_page.h"

@@ -13,9 +13,6 @@ namespace mmsd::api {
 /** Decodes %XX (RFC 3986 §2.1). Nothing if an escape is malformed or yields a control character. */
 [[nodiscard]] std::optional<std::string> percentDecode(std::string_view text);
 
-/** Encodes what may not stand in a path (RFC 3986 §3.3); slashes stay. */
-[[nodiscard]] std::string percentEncodePath(std::string_view text);
-
 /** Decoded names and values in their order; a name without '=' has the value "". */
 using Query = std::vector<std::pair<std::string, std::string>>;
 

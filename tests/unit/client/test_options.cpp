@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Tests of the command line of `mmsd status` and `mmsd explain`.
+#include "common/percent_encoding.h"
 #include "daemon/client/options.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
@@ -66,8 +67,8 @@ TEST_CASE("client options: this node's API by its configuration", "[client]") {
 }
 
 TEST_CASE("client options: names become paths", "[client]") {
-    CHECK(encodePath("/a/b-c.d") == "/a/b-c.d");
-    CHECK(encodePath("/a b?%#\xc3\xbc") == "/a%20b%3F%25%23%C3%BC");
+    CHECK(percentEncodePath("/a/b-c.d") == "/a/b-c.d");
+    CHECK(percentEncodePath("/a b?%#\xc3\xbc") == "/a%20b%3F%25%23%C3%BC");
 }
 
 } // namespace mmsd::client
