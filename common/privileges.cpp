@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <stdexcept>
 #include <vector>
 
@@ -20,39 +21,25 @@ namespace mmsd {
 
 namespace {
 
-/** The three sets of capget(2), each as one 64-bit mask. */
-struct CapabilitySets {
-    std::uint64_t effective = 0;
-    std::uint64_t permitted = 0;
-    std::uint64_t inheritable = 0;
+/** The sets of capget(2), 32 capabilities in each element. The raw calls: libcap would allocate,
+ * and root would link one more library. */
+using CapabilitySets = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
 
-    bool operator==(const CapabilitySets&) const noexcept = default;
-};
+CapabilitySets capabilitySets(std::uint64_t usable, std::uint64_t inheritable) noexcept {
+    const auto low = static_cast<std::uint32_t>(usable);
+    const auto high = static_cast<std::uint32_t>(usable >> 32);
+    return {{{low, low, static_cast<std::uint32_t>(inheritable)},
+             {high, high, static_cast<std::uint32_t>(inheritable >> 32)}}};
+}
 
-// The raw calls: libcap would allocate, and root would link one more library.
 bool setCapabilities(const CapabilitySets& sets) noexcept {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
-    for (std::size_t i = 0; i < data.size(); ++i) {
-        data[i].effective = static_cast<std::uint32_t>(sets.effective >> (32 * i));
-        data[i].permitted = static_cast<std::uint32_t>(sets.permitted >> (32 * i));
-        data[i].inheritable = static_cast<std::uint32_t>(sets.inheritable >> (32 * i));
-    }
-    return ::syscall(SYS_capset, &header, data.data()) == 0;
+    return ::syscall(SYS_capset, &header, sets.data()) == 0;
 }
 
 bool getCapabilities(CapabilitySets& sets) noexcept {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> data{};
-    if (::syscall(SYS_capget, &header, data.data()) != 0)
-        return false;
-    sets = {};
-    for (std::size_t i = 0; i < data.size(); ++i) {
-        sets.effective |= std::uint64_t{data[i].effective} << (32 * i);
-        sets.permitted |= std::uint64_t{data[i].permitted} << (32 * i);
-        sets.inheritable |= std::uint64_t{data[i].inheritable} << (32 * i);
-    }
-    return true;
+    return ::syscall(SYS_capget, &header, sets.data()) == 0;
 }
 
 /** Calls @p check with each capability that the running kernel knows.
@@ -85,8 +72,9 @@ bool hasIds(const DropPlan& plan) noexcept {
 }
 
 bool hasCapabilities(const DropPlan& plan, const CapabilitySets& wanted) noexcept {
-    CapabilitySets sets;
-    if (!getCapabilities(sets) || sets != wanted || ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+    CapabilitySets sets{};
+    if (!getCapabilities(sets) || std::memcmp(&sets, &wanted, sizeof sets) != 0 ||
+        ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
         return false;
     return forEachCapability([&](int capability) {
         const int isKept = capability == plan.keptCapability ? 1 : 0;
@@ -117,11 +105,11 @@ std::optional<Identity> lookUpUser(const std::string& name) {
 }
 
 bool limitCapabilities(std::uint64_t kept) noexcept {
-    CapabilitySets sets;
+    CapabilitySets sets{};
     if (!dropBoundingSet(kept) || !getCapabilities(sets))
         return false;
-    kept &= sets.permitted;
-    return setCapabilities({kept, kept, 0}) &&
+    kept &= std::uint64_t{sets[1].permitted} << 32 | sets[0].permitted;
+    return setCapabilities(capabilitySets(kept, 0)) &&
            ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0;
 }
 
@@ -129,7 +117,7 @@ DropFailure dropPrivileges(const DropPlan& plan) noexcept {
     const auto failed = [](DropStep step) { return DropFailure{step, errno}; };
     const auto isWrong = [](DropStep step) { return DropFailure{step, 0}; };
     const std::uint64_t kept = plan.keptCapability ? std::uint64_t{1} << *plan.keptCapability : 0;
-    const CapabilitySets wanted{kept, kept, kept};
+    const CapabilitySets wanted = capabilitySets(kept, kept);
 
     if (kept != 0 && ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
         return failed(DropStep::KeepCapabilities);

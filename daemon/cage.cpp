@@ -4,8 +4,8 @@
 
 #include "build_config.h"
 #include "common/privileges.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
-#include "daemon/start_error.h"
 
 #include <linux/audit.h>
 #include <linux/capability.h>

@@ -2,8 +2,8 @@
 // Binding and keeping listeners.
 #include "daemon/listen_sockets.h"
 
+#include "common/start_error.h"
 #include "common/sys_error.h"
-#include "daemon/start_error.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -3,7 +3,7 @@
 #include "daemon/process_plan.h"
 
 #include "build_config.h"
-#include "daemon/start_error.h"
+#include "common/start_error.h"
 
 #include <sys/stat.h>
 
@@ -63,6 +63,8 @@ std::vector<ProcessPlan> planProcesses(const protocol::Settings& settings, bool 
             (spec.countedBy == nullptr || spec.number <= settings.number(spec.countedBy));
         plan.executable = settings.text("worker-dir") + '/' + spec.executable;
         plan.arguments = settings.argumentsFor(spec.settings);
+        // A level has messages of its own: Hello, and SetLogLevel instead of a restart.
+        std::erase_if(plan.arguments, isLogLevel);
         for (const SocketSpec& socket : spec.sockets)
             plan.listeners.push_back({spec.name, socket.role,
                                       socket.addressSetting == nullptr
@@ -79,12 +81,7 @@ std::vector<ProcessPlan> planProcesses(const protocol::Settings& settings, bool 
 }
 
 bool needsRestart(const ProcessPlan& before, const ProcessPlan& after) {
-    const auto withoutLogLevel = [](std::vector<std::string> arguments) {
-        std::erase_if(arguments, isLogLevel);
-        return arguments;
-    };
-    return withoutLogLevel(before.arguments) != withoutLogLevel(after.arguments) ||
-           before.listeners != after.listeners;
+    return before.arguments != after.arguments || before.listeners != after.listeners;
 }
 
 void prepareDirectories(const std::vector<ProcessPlan>& plans, const RunStateDir& runState) {

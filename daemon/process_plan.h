@@ -38,8 +38,7 @@ struct ProcessPlan {
 [[nodiscard]] std::vector<ProcessPlan> planProcesses(const protocol::Settings& settings,
                                                      bool isRoot);
 
-/** True if a running process of @p before must be started anew to be as @p after wants it.
- *  A log level does not need that: it has a message of its own. */
+/** True if a running process of @p before must be started anew to be as @p after wants it. */
 [[nodiscard]] bool needsRestart(const ProcessPlan& before, const ProcessPlan& after);
 
 /** Makes the state folders of all enabled processes. @throws SysError */

@@ -5,9 +5,9 @@
 #include "build_config.h"
 #include "common/event_loop.h"
 #include "common/log.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "daemon/options.h"
-#include "daemon/start_error.h"
 #include "daemon/supervisor.h"
 #include "daemon/upgrade.h"
 
@@ -81,10 +81,6 @@ int runDaemon(std::span<const char* const> argv, const Timing& timing) noexcept 
     };
     try {
         return static_cast<int>(act(argv, timing));
-    } catch (const protocol::UsageError& error) {
-        return failed(ExitCode::Usage, error);
-    } catch (const protocol::ConfigurationError& error) {
-        return failed(ExitCode::Configuration, error);
     } catch (const StartError& error) {
         return failed(error.code(), error);
     } catch (const SysError& error) {

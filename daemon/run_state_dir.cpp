@@ -4,8 +4,8 @@
 
 #include "common/file_io.h"
 #include "common/log.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
-#include "daemon/start_error.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -3,10 +3,10 @@
 #include "daemon/supervisor.h"
 
 #include "common/log.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "daemon/cage.h"
 #include "daemon/options.h"
-#include "daemon/start_error.h"
 #include "protocol/limits.h"
 #include "protocol/protocol_error.h"
 

@@ -3,11 +3,11 @@
 #include "daemon/upgrade.h"
 
 #include "common/file_io.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "common/text.h"
 #include "daemon/listen_sockets.h"
 #include "daemon/process_plan.h"
-#include "daemon/start_error.h"
 #include "daemon/worker_process.h"
 
 #include <fcntl.h>

@@ -4,6 +4,7 @@
 
 #include "common/inet_address.h"
 #include "common/log.h"
+#include "common/start_error.h"
 
 #include <chrono>
 #include <cstdint>
@@ -68,15 +69,16 @@ struct Setting {
 [[nodiscard]] const Setting* findSetting(std::string_view name) noexcept;
 
 /** A bad flag or value: one line that names it and what was expected. Exit 64. */
-class UsageError : public std::runtime_error {
+class UsageError : public StartError {
 public:
-    using std::runtime_error::runtime_error;
+    explicit UsageError(const std::string& text) : StartError{ExitCode::Usage, text} {}
 };
 
 /** A configuration file that cannot be read or holds an error (named as FILE:LINE). Exit 78. */
-class ConfigurationError : public std::runtime_error {
+class ConfigurationError : public StartError {
 public:
-    using std::runtime_error::runtime_error;
+    explicit ConfigurationError(const std::string& text)
+        : StartError{ExitCode::Configuration, text} {}
 };
 
 /** Checked values of all settings of one process. */

@@ -3,6 +3,7 @@
 #include "build_config.h"
 #include "common/exit_code.h"
 #include "common/log.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "daemon/marathon/watcher_process.h"
 
@@ -23,12 +24,6 @@ using mmsd::ExitCode;
 constexpr const char* kProgram = "mmsd-marathon-watcher";
 constexpr int kChannelFd = 3;
 
-/** The process lacks a right, or has one too many: exit 77. */
-class PermissionError : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
-};
-
 void refuseRoot() {
     uid_t real = 0;
     uid_t effective = 0;
@@ -36,8 +31,9 @@ void refuseRoot() {
     if (::getresuid(&real, &effective, &saved) != 0)
         mmsd::throwErrno("ask for the user");
     if (real == 0 || effective == 0 || saved == 0)
-        throw PermissionError{"refuses to run as root: it has no use for any right of root "
-                              "(see --run-as of mmsd)"};
+        throw mmsd::StartError{ExitCode::Permission,
+                               "refuses to run as root: it has no use for any right of root "
+                               "(see --run-as of mmsd)"};
 }
 
 void setProcessAttributes() {
@@ -101,12 +97,9 @@ int main(int argc, char** argv) {
     } catch (const mmsd::protocol::UsageError& error) {
         std::fprintf(stderr, "%s: %s\n", kProgram, error.what());
         code = ExitCode::Usage;
-    } catch (const mmsd::protocol::ConfigurationError& error) {
+    } catch (const mmsd::StartError& error) {
         mmsd::logError(error.what());
-        code = ExitCode::Configuration;
-    } catch (const PermissionError& error) {
-        mmsd::logError(error.what());
-        code = ExitCode::Permission;
+        code = error.code();
     } catch (const std::exception& error) {
         mmsd::logError("ended by a failure", {{"reason", error.what()}});
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // mmsd-api-server: answers HTTP from memory.
+#include "common/start_error.h"
 #include "workers/api-server/api_server.h"
 #include "workers/api-server/listener.h"
 #include "workers/api-server/sandbox_policy.h"
 #include "workers/runtime/descriptor_limit.h"
-#include "workers/runtime/start_error.h"
 #include "workers/runtime/worker_main.h"
 
 namespace {
@@ -21,7 +21,7 @@ std::unique_ptr<worker::Worker> create(worker::WorkerContext& context) {
         listener = api::openListener(
             {context.settings.address("bind-ip"), context.settings.port("api-port")});
     if (!listener.isDefined())
-        throw worker::StartError{ExitCode::OperatingSystem, "no api-tcp socket was inherited"};
+        throw StartError{ExitCode::OperatingSystem, "no api-tcp socket was inherited"};
     api::prepareListener(listener);
     const std::size_t connectionLimit = worker::reserveDescriptors(api::kMaxConnections);
     return std::make_unique<api::ApiServer>(context.loop, context.timers, std::move(listener),

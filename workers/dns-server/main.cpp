@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // mmsd-dns-server: answers DNS queries from prepared answers.
+#include "common/start_error.h"
 #include "workers/dns-server/dns_server.h"
 #include "workers/dns-server/dns_sockets.h"
 #include "workers/dns-server/sandbox_policy.h"
 #include "workers/runtime/descriptor_limit.h"
-#include "workers/runtime/start_error.h"
 #include "workers/runtime/worker_main.h"
 
 #include <malloc.h>
@@ -36,15 +36,15 @@ std::unique_ptr<worker::Worker> create(worker::WorkerContext& context) {
         sockets = {dns::openUdpSocket(endpoint), dns::openTcpListener(endpoint)};
     }
     if (!sockets.udp.isDefined() || !sockets.tcp.isDefined())
-        throw worker::StartError{ExitCode::OperatingSystem,
-                                 "no dns-udp and dns-tcp sockets were inherited"};
+        throw StartError{ExitCode::OperatingSystem,
+                         "no dns-udp and dns-tcp sockets were inherited"};
     dns::prepareUdpSocket(sockets.udp);
     dns::prepareTcpListener(sockets.tcp);
     sockets.tcpClientLimit = worker::reserveDescriptors(dns::kMaxTcpClients);
 
     const auto base = dns::parseName(settings.text("dns-basename"));
     if (!base)
-        throw worker::StartError{ExitCode::Usage, "--dns-basename: is no DNS name"};
+        throw StartError{ExitCode::Usage, "--dns-basename: is no DNS name"};
     dns::ZoneOptions options{.base = *base,
                              .ttl = toTtl(settings.duration("dns-ttl")),
                              .shallPushServices = settings.flag("dns-push-srv"),

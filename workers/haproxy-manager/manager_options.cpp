@@ -2,10 +2,10 @@
 // The haproxy-manager's settings as values.
 #include "workers/haproxy-manager/manager_options.h"
 
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "common/text.h"
 #include "workers/runtime/port_rules.h"
-#include "workers/runtime/start_error.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -52,13 +52,12 @@ ManagerOptions makeOptions(const protocol::Settings& settings) {
     options.root = settings.text("run-state-dir") + "/haproxy";
     if (options.root.size() + std::string_view{"/haproxy-18446744073709551615.sock"}.size() >
         kLongestSocketPath)
-        throw worker::StartError{ExitCode::Usage,
-                                 "--run-state-dir=" + settings.text("run-state-dir") +
-                                     ": too long for HAProxy's admin socket"};
+        throw StartError{ExitCode::Usage, "--run-state-dir=" + settings.text("run-state-dir") +
+                                              ": too long for HAProxy's admin socket"};
     options.binary = findBinary(settings.text("haproxy-bin"));
     if (!isExecutable(options.binary))
-        throw worker::StartError{ExitCode::Configuration,
-                                 options.binary + ": no such program; see --haproxy-bin"};
+        throw StartError{ExitCode::Configuration,
+                         options.binary + ": no such program; see --haproxy-bin"};
     options.beforeCommand = settings.text("haproxy-before-cmd");
     options.afterCommand = settings.text("haproxy-after-cmd");
     options.tailPath = settings.text("haproxy-cfgtail");

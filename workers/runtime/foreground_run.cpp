@@ -6,10 +6,10 @@
 #include "common/file_io.h"
 #include "common/log.h"
 #include "common/loop_sandbox.h"
+#include "common/start_error.h"
 #include "protocol/limits.h"
 #include "protocol/protocol_error.h"
 #include "protocol/snapshot_assembler.h"
-#include "workers/runtime/start_error.h"
 
 #include <fcntl.h>
 

@@ -2,9 +2,9 @@
 // Descriptors that the supervisor left open for a worker, checked before use.
 #include "workers/runtime/inherited_fds.h"
 
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "protocol/limits.h"
-#include "workers/runtime/start_error.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -4,12 +4,12 @@
 
 #include "common/event_loop.h"
 #include "common/log.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "common/text.h"
 #include "protocol/protocol_error.h"
 #include "protocol/wire_reader.h"
 #include "workers/runtime/inherited_fds.h"
-#include "workers/runtime/start_error.h"
 
 #include <sys/prctl.h>
 

@@ -3,8 +3,8 @@
 #include "workers/runtime/worker_definition.h"
 
 #include "common/loop_sandbox.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
-#include "workers/runtime/start_error.h"
 
 #include <cerrno>
 

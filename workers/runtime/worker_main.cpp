@@ -6,11 +6,11 @@
 
 #include "common/event_loop.h"
 #include "common/log.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "common/timer.h"
 #include "workers/runtime/foreground_run.h"
 #include "workers/runtime/inherited_fds.h"
-#include "workers/runtime/start_error.h"
 #include "workers/runtime/supervised_run.h"
 
 #include <sys/prctl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Listeners are opened before others are closed, and kept where nothing changed.
+#include "common/start_error.h"
 #include "daemon/listen_sockets.h"
-#include "daemon/start_error.h"
 #include "tests/support/catch.h"
 
 #include <fcntl.h>

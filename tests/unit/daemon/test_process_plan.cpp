@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the settings make of the table of processes.
 #include "common/file_io.h"
+#include "common/start_error.h"
 #include "daemon/options.h"
 #include "daemon/process_plan.h"
-#include "daemon/start_error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 

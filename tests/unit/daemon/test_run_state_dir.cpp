@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The run state folder as its owner sees it; what only root can see is in tests/privileged.
 #include "common/file_io.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "daemon/run_state_dir.h"
-#include "daemon/start_error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 

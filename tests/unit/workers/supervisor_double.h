@@ -4,13 +4,13 @@
 
 #include "common/event_loop.h"
 #include "common/log.h"
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "common/timer.h"
 #include "protocol/frame.h"
 #include "protocol/state_codec.h"
 #include "tests/unit/common/child_process.h"
 #include "workers/runtime/inherited_fds.h"
-#include "workers/runtime/start_error.h"
 #include "workers/runtime/supervised_run.h"
 
 #include <fcntl.h>
@@ -167,7 +167,7 @@ private:
             worker::WorkerContext context{loop, timers, settings};
             code = static_cast<int>(
                 worker::SupervisedRun{definition, context, std::move(socket)}.run());
-        } catch (const worker::StartError& error) {
+        } catch (const StartError& error) {
             code = static_cast<int>(error.code());
         } catch (const std::exception& error) {
             logError("worker failed", {{"reason", error.what()}});

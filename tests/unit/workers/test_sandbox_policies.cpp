@@ -3,13 +3,13 @@
 // test_supervised_run.cpp.
 #include "common/file_io.h"
 #include "common/loop_sandbox.h"
+#include "common/start_error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/common/child_process.h"
 #include "workers/api-server/sandbox_policy.h"
 #include "workers/confd-writer/sandbox_policy.h"
 #include "workers/runtime/inherited_fds.h"
-#include "workers/runtime/start_error.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -171,7 +171,7 @@ TEST_CASE("inherited descriptors: must be what their role says", "[workers][runt
                 if (adopted != fd || (::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 ||
                     ::fcntl(fd, F_GETFD) != FD_CLOEXEC)
                     exitNow(2);
-            } catch (const worker::StartError&) {
+            } catch (const StartError&) {
                 exitNow(1);
             }
         });
@@ -208,7 +208,7 @@ TEST_CASE("inherited descriptors: the channel must be a unix stream socket", "[w
               ::dup2(::open("/dev/null", O_RDONLY), 3);
               try {
                   static_cast<void>(worker::adoptChannel());
-              } catch (const worker::StartError& error) {
+              } catch (const StartError& error) {
                   exitNow(static_cast<int>(error.code()));
               }
           }).hasExited(static_cast<int>(ExitCode::Usage)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// StartError: why mmsd cannot start, or cannot take a new configuration.
+// StartError: why a process cannot start, or cannot take a new configuration.
 #pragma once
 
 #include "common/exit_code.h"
@@ -7,9 +7,9 @@
 #include <stdexcept>
 #include <string>
 
-namespace mmsd::supervisor {
+namespace mmsd {
 
-/** One line for the operator, and the exit code that goes with it. */
+/** One line for the operator, and the exit code that goes with it: of the process, if that ends. */
 class StartError : public std::runtime_error {
 public:
     StartError(ExitCode code, const std::string& text) : std::runtime_error{text}, code_{code} {}
@@ -19,4 +19,4 @@ private:
     ExitCode code_;
 };
 
-} // namespace mmsd::supervisor
+} // namespace mmsd
