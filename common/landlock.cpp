@@ -2,6 +2,7 @@
 // Landlock rule sets with the best ABI that the running kernel has.
 #include "common/landlock.h"
 
+#include "common/start_error.h"
 #include "common/sys_error.h"
 #include "common/unique_fd.h"
 
@@ -97,6 +98,11 @@ int restrictWithLandlock(const LandlockPolicy& policy, int abiLimit) {
         ::syscall(SYS_landlock_create_ruleset, nullptr, std::size_t{0}, kCreateRulesetVersion);
     if (found < 0 && (errno == ENOSYS || errno == EOPNOTSUPP))
         return 0;
+    // A kernel never says so: it is how container runtimes refuse calls that they do not know.
+    if (found < 0 && errno == EPERM)
+        throw StartError{ExitCode::Permission,
+                         "landlock: a system call filter around mmsd refuses it; allow "
+                         "landlock_create_ruleset, landlock_add_rule and landlock_restrict_self"};
     if (found < 0)
         throwErrno("landlock: ask for the version");
     const int abi = static_cast<int>(std::min<long>(found, abiLimit));

@@ -42,7 +42,8 @@ struct LandlockRuleset {
  *  @param abiLimit to be as on an older kernel, for tests
  *  @return ABI in force, at most @p abiLimit; 0 where the kernel has no Landlock (ENOSYS,
  *          EOPNOTSUPP)
- *  @throws SysError if the kernel has it and refuses: the process must end */
+ *  @throws StartError if something around the process forbids it, SysError if the kernel has it and
+ *          refuses: the process must end */
 int restrictWithLandlock(const LandlockPolicy& policy, int abiLimit = kNewestLandlockAbi);
 
 } // namespace mmsd

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import pwd
 import signal
 import socket
@@ -14,6 +15,7 @@ import pytest
 from mmsd_harness import PROCESSES, Mmsd, NotifySocket, processes_of
 from waiting import wait_for
 
+DENY_CALLS = pathlib.Path(__file__).resolve().parent.parent / "support/deny_calls.py"
 USAGE, OPERATING_SYSTEM, PERMISSION, CONFIGURATION = 64, 71, 77, 78
 
 
@@ -84,6 +86,16 @@ def test_missing_worker_executable(make_mmsd, tmp_path):
     ended = mmsd.run()
     assert ended.returncode in (OPERATING_SYSTEM, PERMISSION, CONFIGURATION)
     assert str(tmp_path) in ended.stderr
+    assert not processes_of(mmsd.executables)
+
+
+def test_landlock_forbidden_from_outside(make_double, make_mmsd):
+    """As container runtimes do that do not know the calls: no start without the cage, and no loop."""
+    mmsd = make_mmsd(make_double("1.5"))
+    mmsd.wrapper = ["/usr/bin/python3", str(DENY_CALLS), "landlock_create_ruleset"]
+    ended = mmsd.run()
+    assert ended.returncode == PERMISSION, ended.stderr
+    assert "landlock_create_ruleset" in ended.stderr
     assert not processes_of(mmsd.executables)
 
 
