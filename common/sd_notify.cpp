@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The service manager's notification socket, without libsystemd.
+// What the service manager is told, and what it passes, without libsystemd.
 #include "common/sd_notify.h"
 
 #include "common/text.h"
@@ -23,6 +23,18 @@ std::string variable(const char* name) {
 }
 
 } // namespace
+
+std::vector<std::string> takePassedSockets() {
+    const std::string names = variable("LISTEN_FDNAMES");
+    const auto count = parseNumber<std::uint8_t>(variable("LISTEN_FDS"));
+    const bool areOurs = parseNumber<pid_t>(variable("LISTEN_PID")) == ::getpid();
+    for (const char* name : {"LISTEN_FDNAMES", "LISTEN_FDS", "LISTEN_PID"})
+        ::unsetenv(name);
+    const auto parts = splitList(names, ':');
+    std::vector<std::string> passed{parts.begin(), parts.end()};
+    passed.resize(areOurs ? count.value_or(0) : 0);
+    return passed;
+}
 
 SdNotifier SdNotifier::fromEnvironment() {
     SdNotifier notifier;

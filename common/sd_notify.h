@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The service manager's notification socket, without libsystemd.
+// What the service manager is told, and what it passes, without libsystemd.
 #pragma once
 
 #include "common/unique_fd.h"
@@ -8,8 +8,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mmsd {
+
+/** The names of the sockets that the service manager has opened for this process: descriptors 3, 4
+ *  and so on. Forgets them, as they are not meant for what this process executes.
+ *  Source: sd_listen_fds_with_names(3). */
+[[nodiscard]] std::vector<std::string> takePassedSockets();
 
 /** Sends READY=1, STATUS=…, WATCHDOG=1 … to $NOTIFY_SOCKET; does nothing where there is none.
  *  Source: sd_notify(3). */

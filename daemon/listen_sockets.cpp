@@ -2,11 +2,15 @@
 // Binding and keeping listeners.
 #include "daemon/listen_sockets.h"
 
+#include "common/sd_notify.h"
 #include "common/start_error.h"
 #include "common/sys_error.h"
+#include "common/text.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -25,8 +29,7 @@ constexpr std::uint16_t kFirstUnprivilegedPort = 1024;
 /** Octets of datagrams that wait while their server is restarted: some ten thousand queries. */
 constexpr int kUdpQueue = 8 << 20;
 
-bool turnOn(int fd, int level, int option) noexcept {
-    const int on = 1;
+bool turn(int fd, int level, int option, int on = 1) noexcept {
     return ::setsockopt(fd, level, option, &on, sizeof on) == 0;
 }
 
@@ -56,9 +59,9 @@ UniqueFd openListener(const ListenEndpoint& wanted, bool isShared) {
     const bool isUdp = type == SOCK_DGRAM;
     UniqueFd fd{::socket(address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     // On UDP, SO_REUSEADDR would let two servers share the port.
-    if (fd.isDefined() && (isUdp || turnOn(fd.get(), SOL_SOCKET, SO_REUSEADDR)) &&
-        (!isShared || turnOn(fd.get(), SOL_SOCKET, SO_REUSEPORT)) &&
-        (!wanted.endpoint.address.isV6() || turnOn(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
+    if (fd.isDefined() && (isUdp || turn(fd.get(), SOL_SOCKET, SO_REUSEADDR)) &&
+        (!isShared || turn(fd.get(), SOL_SOCKET, SO_REUSEPORT)) &&
+        (!wanted.endpoint.address.isV6() || turn(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY)) &&
         ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
         (isUdp || ::listen(fd.get(), SOMAXCONN) == 0)) {
         // Without CAP_NET_ADMIN net.core.rmem_max is the limit.
@@ -89,7 +92,7 @@ bool ListenSockets::shareWith(const ListenEndpoint& further) const {
     bool isShared = false;
     for (const auto& [endpoint, fd] : listeners_)
         if (endpoint.role == further.role && endpoint.endpoint == further.endpoint)
-            isShared = turnOn(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+            isShared = turn(fd.get(), SOL_SOCKET, SO_REUSEPORT);
     return isShared;
 }
 
@@ -116,6 +119,30 @@ void ListenSockets::adopt(ListenSockets opened, const std::vector<ListenEndpoint
         return std::ranges::find(wanted, listener.endpoint) == wanted.end();
     });
     std::ranges::move(opened.listeners_, std::back_inserter(listeners_));
+}
+
+void ListenSockets::takePassed(std::vector<ListenEndpoint> wanted) {
+    int number = STDERR_FILENO + 1;
+    for (const std::string& name : takePassedSockets()) {
+        UniqueFd fd{number++};
+        std::string choice;
+        const auto found = std::ranges::find_if(wanted, [&](const ListenEndpoint& endpoint) {
+            if (!endpoint.role.starts_with(name + '-') || endpoint.role.ends_with("-store"))
+                return false;
+            choice += ' ' + endpoint.role + '=' + endpoint.endpoint.toString();
+            return isBoundAs(fd.get(), endpoint);
+        });
+        if (found == wanted.end())
+            throw StartError{ExitCode::Configuration,
+                             "cannot take the service manager's socket \"" + escapeText(name) +
+                                 "\"; the settings want:" + (choice.empty() ? " none" : choice)};
+        // systemd sets SO_REUSEADDR, with which any user could take the clients of a UDP port.
+        if (::fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0 ||
+            (found->role.ends_with("-udp") && !turn(fd.get(), SOL_SOCKET, SO_REUSEADDR, 0)))
+            throwErrno("take a socket over");
+        listeners_.push_back({std::move(*found), std::move(fd)});
+        wanted.erase(found);
+    }
 }
 
 void ListenSockets::inherit(Handover& handover, const std::vector<ListenEndpoint>& wanted) {

@@ -25,6 +25,9 @@ public:
     /** Takes over what was opened; closes what is not wanted any more. */
     void adopt(ListenSockets opened, const std::vector<ListenEndpoint>& wanted);
 
+    /** Takes what the service manager has bound: "api" and "dns" are the names of its sockets.
+     *  @throws StartError if @p wanted has none of that name, type, address and port */
+    void takePassed(std::vector<ListenEndpoint> wanted);
     /** Takes over what @p wanted has from another supervisor, where it is what its role says. */
     void inherit(Handover& handover, const std::vector<ListenEndpoint>& wanted);
 

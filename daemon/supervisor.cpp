@@ -40,6 +40,7 @@ Supervisor::Supervisor(EventLoop& loop, std::span<const char* const> argv,
     if (!handover.empty())
         takeOver(std::move(handover));
     const auto wanted = enabledListeners(plans_);
+    listeners_.takePassed(wanted);
     listeners_.adopt(listeners_.openMissing(wanted), wanted);
 
     watchSignals();

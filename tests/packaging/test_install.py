@@ -32,7 +32,7 @@ def test_every_part_is_there(installed, options):
         "licenses/mmsd/LICENSE", "doc/mmsd/NEWS", "doc/mmsd/README.md",
         "doc/mmsd/examples/mmsd.conf")}
     assert wanted <= found
-    for part in ("mmsd.service", "sysusers.d/mmsd.conf", "tmpfiles.d/mmsd.conf",
+    for part in ("mmsd.service", "mmsd-api.socket", "mmsd-dns.socket", "sysusers.d/mmsd.conf", "tmpfiles.d/mmsd.conf",
                  "completions/mmsd.bash", "_mmsd", "apparmor.d/usr.sbin.mmsd"):
         assert sum(name.endswith("/" + part) for name in found) == 1, part
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -37,6 +38,30 @@ def test_systemd_has_nothing_to_say(need, unit):
                if str(unit) in line or unit.name in line]
     assert verified.returncode == 0
     assert not remarks
+
+
+def test_sockets_fit_the_defaults(need, installed, unit, build, tmp_path):
+    """Nothing to say for systemd, and mmsd's own settings want just these."""
+    paths = sorted(installed.rglob("mmsd-*.socket"))
+    assert [path.name for path in paths] == ["mmsd-api.socket", "mmsd-dns.socket"]
+    for path in paths:
+        (tmp_path / path.name).write_text(path.read_text())
+        verified = subprocess.run([need("systemd-analyze"), "verify", "--man=no",
+                                   tmp_path / path.name], capture_output=True, text=True,
+                                  check=False)
+        assert verified.returncode == 0, verified.stderr
+        assert not [line for line in verified.stderr.splitlines() if "mmsd" in line]
+    shown = subprocess.run([build / "daemon/mmsd", "--check-config", "--config=/dev/null"],
+                           capture_output=True, text=True, check=True).stdout
+    settings = dict(line.split(" = ", 1) for line in shown.splitlines() if " = " in line)
+    bound = re.findall(r"^(Listen\w+|FileDescriptorName|Service)=(.*)$",
+                       "".join(path.read_text() for path in paths), re.MULTILINE)
+    address = settings["bind-ip"]
+    assert bound == [("ListenStream", f"{address}:{settings['api-port']}"),
+                     ("FileDescriptorName", "api"), ("Service", "mmsd.service"),
+                     ("ListenDatagram", f"{address}:{settings['dns-port']}"),
+                     ("ListenStream", f"{address}:{settings['dns-port']}"),
+                     ("FileDescriptorName", "dns"), ("Service", "mmsd.service")]
 
 
 def test_verify_would_notice(need, unit):

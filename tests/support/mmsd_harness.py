@@ -140,6 +140,7 @@ class Mmsd:
         self.api_port = free_port()
         self.environment: dict[str, str] = {}
         self.wrapper: list[str] = []  # a program that starts mmsd in its own place
+        self.passed: tuple[int, ...] = ()  # descriptors that it gets, too
         self.process: subprocess.Popen | None = None
         self.executables = executables
         self.extra_arguments = list(arguments)
@@ -175,7 +176,7 @@ class Mmsd:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C", **self.environment},
-                cwd="/", user=self._user, extra_groups=[] if self._user else None,
+                pass_fds=self.passed, cwd="/", user=self._user, extra_groups=[] if self._user else None,
                 group=pwd.getpwnam(self._user).pw_gid if self._user else None,
             )
 
@@ -197,6 +198,7 @@ class Mmsd:
         return subprocess.run(
             self.command(), capture_output=True, text=True, timeout=timeout, check=False,
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C", **self.environment},
+            pass_fds=self.passed,
         )
 
     # What it shows
