@@ -33,6 +33,10 @@ for program in dpkg-buildpackage dh dh_apparmor; do
     command -v "$program" >/dev/null ||
         die "no $program: install what packaging/deps/package.txt names"
 done
+# Whoever builds: the same octets (tests/host/test_reproducible.py). What xz makes of several threads
+# differs from what it makes of one.
+umask 022
+export XZ_DEFAULTS=--threads=1
 folder=$(mktemp -d "${TMPDIR:-/tmp}/mmsd-deb-XXXXXX")
 trap 'rm -rf "$folder"' EXIT
 changelog=$source_root/packaging/debian/changelog

@@ -89,6 +89,35 @@ def package(suite: str, version: str, *, checks: bool = False) -> pathlib.Path:
     return path
 
 
+def package_built_otherwise(version: str, folder: pathlib.Path) -> None:
+    """Builds the package for this machine's release as somebody else would, who has another clock,
+    host name, user environment, umask, locale, time zone, path, order of directory entries and
+    number of processors. All files of the build come into @folder."""
+    elsewhere = folder / "a folder with a longer name".replace(" ", "-")
+    elsewhere.mkdir()
+    output = folder / "output"
+    tree = folder / "tree"
+    tree.mkdir()
+    archive = subprocess.run(["git", "-c", "safe.directory=*", "-C", SOURCE, "archive", "HEAD"],
+                             check=True, capture_output=True).stdout
+    subprocess.run(["tar", "-x", "-C", tree], input=archive, check=True)
+    environment = {
+        "PATH": f"{os.environ['PATH']}:/usr/games:/nonexistent", "HOME": "/nonexistent",
+        "LANG": "et_EE.UTF-8", "LC_ALL": "C", "TZ": "Pacific/Kiritimati", "USER": "somebody",
+        "LOGNAME": "somebody", "TMPDIR": str(elsewhere), "CCACHE_DISABLE": "1", "NO_FAKE_STAT": "1",
+        "DEB_BUILD_OPTIONS": "nocheck parallel=1", "DEB_BUILD_PROFILES": "nocheck",
+        "SOURCE_DATE_EPOCH": "1", "COLUMNS": "40", "TERM": "dumb", "EDITOR": "ed",
+    }
+    script = ('umask 0007; hostname elsewhere.example; mount -t tmpfs -o mode=755 none /mnt; '
+              'mkdir /mnt/tree; disorderfs --quiet --shuffle-dirents=yes --multi-user=no "$1" '
+              '/mnt/tree; cd /mnt/tree; '
+              'faketime -f +45d setarch --uname-2.6 packaging/build-deb.sh --version "$2" "$3"')
+    _run("unshare", "--uts", "--mount", "--propagation=private", "sh", "-ec", script, "sh", tree,
+         version, output, env=environment)
+    for path in output.iterdir():
+        path.rename(folder / path.name)
+
+
 def _build_in_root(suite: str, build, folder: pathlib.Path, environment: dict[str, str]) -> None:
     root = builder_root(suite)
     (CACHE / "ccache").mkdir(exist_ok=True)
