@@ -59,6 +59,9 @@ std::optional<std::chrono::minutes> takeZone(Cursor& cursor) noexcept {
     return isEast ? offset : -offset;
 }
 
+/** WallTime counts nanoseconds in 64 bits: it ends in April 2262. */
+constexpr int kLastYear = 2261;
+
 } // namespace
 
 std::optional<WallTime> parseTimestamp(std::string_view text) noexcept {
@@ -82,8 +85,8 @@ std::optional<WallTime> parseTimestamp(std::string_view text) noexcept {
     }
     const auto zone = takeZone(cursor);
     const bool isWhole = hasMonth && hasDay && hasTime && hasMinutes && zone && cursor.isAtEnd();
-    if (!isWhole || y < 1970 || m < 0 || d < 0 || h < 0 || h > 23 || min < 0 || min > 59 || s < 0 ||
-        s > 60 || ms < 0)
+    if (!isWhole || y < 1970 || y > kLastYear || m < 0 || d < 0 || h < 0 || h > 23 || min < 0 ||
+        min > 59 || s < 0 || s > 60 || ms < 0)
         return std::nullopt;
     const year_month_day date{year{y}, month{static_cast<unsigned>(m)},
                               day{static_cast<unsigned>(d)}};
