@@ -74,6 +74,10 @@ public:
         // With only the native architecture in it, x32 numbers count as a foreign one.
         check(seccomp_attr_set(context_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
               "foreign architectures");
+#if defined(MMSD_SANDBOX_LOG)
+        // What is refused, too: it shows in the kernel's log, and the caller gets its error.
+        check(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_LOG, 1), "log");
+#endif
     }
 
     void allow(const SyscallRule& rule) {
@@ -94,7 +98,10 @@ public:
     void deny(const DeniedSyscall& denied) {
         using enum DeniedSyscall::Condition;
         const int number = resolve(denied.name);
-        const std::uint32_t action = SCMP_ACT_ERRNO(static_cast<std::uint32_t>(denied.error));
+        // Other errors than EPERM tell a library to do it in another way.
+        const std::uint32_t action = denied.error == EPERM && kDefaultAction == SCMP_ACT_TRAP
+                                         ? SCMP_ACT_TRAP
+                                         : SCMP_ACT_ERRNO(static_cast<std::uint32_t>(denied.error));
         const auto addIf = [&](scmp_compare comparison, std::uint64_t first, std::uint64_t second) {
             const scmp_arg_cmp condition{denied.index, comparison, first, second};
             add(number, denied.name, action, {&condition, 1});
@@ -117,7 +124,9 @@ public:
     }
 
     /** Sets no_new_privs, too. */
-    void load() { check(seccomp_load(context_.get()), "load"); }
+    void load() {
+        check(seccomp_load(context_.get()), "load");
+    }
 
 private:
     /** The number of a call that is to be denied. */
@@ -200,6 +209,8 @@ void installSyscallDenylist(std::span<const DeniedSyscall> denied) {
     Filter filter{SCMP_ACT_ALLOW};
     for (const DeniedSyscall& each : denied)
         filter.deny(each);
+    if (kDefaultAction == SCMP_ACT_TRAP)
+        catchTraps();
     filter.load();
 }
 

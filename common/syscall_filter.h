@@ -48,7 +48,8 @@ struct DeniedSyscall {
 };
 
 /** Allows everything but the named calls; foreign architectures and x32 are killed. For a process
- *  whose programs are not ours: they inherit the filter.
+ *  whose programs are not ours: they inherit the filter. With -Dsandbox=trap a call that EPERM
+ *  would answer is named instead, and ends the process; a program that it executes is killed.
  *  @throws std::runtime_error if anything fails, also for a name that neither the running
  *          libseccomp nor this file knows, as its call would stay allowed: the process must end */
 void installSyscallDenylist(std::span<const DeniedSyscall> denied);

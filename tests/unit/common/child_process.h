@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <functional>
@@ -71,6 +72,13 @@ inline ChildResult runInChild(const std::function<void()>& body) {
         throwErrno("waitpid");
     return result;
 }
+
+/** Exit status of a child that ends with errno, where a denylist answered its call with EPERM. */
+#if defined(MMSD_SANDBOX_TRAP)
+constexpr int kDeniedStatus = 128 + SIGSYS;
+#else
+constexpr int kDeniedStatus = EPERM;
+#endif
 
 /** True if the child ended as a forbidden call ends, by the build option `sandbox`. */
 inline bool isForbidden(const ChildResult& child) {

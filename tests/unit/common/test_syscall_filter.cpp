@@ -21,6 +21,7 @@
 using mmsd::installSyscallFilter;
 using mmsd::SyscallRule;
 using mmsd::test::ChildResult;
+using mmsd::test::kDeniedStatus;
 using mmsd::test::runInChild;
 
 namespace {
@@ -191,7 +192,7 @@ long openSocket(int family) {
 } // namespace
 
 TEST_CASE("syscall denylist: refuses what it names and nothing else", "[common][sandbox]") {
-    CHECK(errnoUnder({{"getppid"}}, [] { return ::syscall(SYS_getppid); }) == EPERM);
+    CHECK(errnoUnder({{"getppid"}}, [] { return ::syscall(SYS_getppid); }) == kDeniedStatus);
     CHECK(errnoUnder({{"getppid", Always, 0, 0, ENOSYS}}, [] { return ::syscall(SYS_getppid); }) ==
           ENOSYS);
     CHECK(errnoUnder({{"getppid"}}, [] { return ::syscall(SYS_getpid); }) == 0);
@@ -200,23 +201,23 @@ TEST_CASE("syscall denylist: refuses what it names and nothing else", "[common][
 TEST_CASE("syscall denylist: looks at arguments", "[common][sandbox]") {
     const std::vector<DeniedSyscall> sockets{{"socket", Equals, 0, AF_INET},
                                              {"socket", AtLeast, 0, AF_NETLINK}};
-    CHECK(errnoUnder(sockets, [] { return openSocket(AF_INET); }) == EPERM);
+    CHECK(errnoUnder(sockets, [] { return openSocket(AF_INET); }) == kDeniedStatus);
     CHECK(errnoUnder(sockets, [] { return openSocket(AF_UNIX); }) == 0);
-    CHECK(errnoUnder(sockets, [] { return openSocket(AF_NETLINK); }) == EPERM);
-    CHECK(errnoUnder(sockets, [] { return openSocket(AF_NETLINK + 1); }) == EPERM);
+    CHECK(errnoUnder(sockets, [] { return openSocket(AF_NETLINK); }) == kDeniedStatus);
+    CHECK(errnoUnder(sockets, [] { return openSocket(AF_NETLINK + 1); }) == kDeniedStatus);
     // The kernel takes the lower half of an int: the upper one is no way around.
     CHECK(errnoUnder(sockets, [] {
               return ::syscall(SYS_socket, 0x1'0000'0000 | AF_INET, SOCK_DGRAM, 0);
-          }) == EPERM);
+          }) == kDeniedStatus);
 
     const std::vector<DeniedSyscall> bits{{"umask", HasBits, 0, 0x22}};
     CHECK(errnoUnder(bits, [] { return ::syscall(SYS_umask, 0x11); }) == 0);
-    CHECK(errnoUnder(bits, [] { return ::syscall(SYS_umask, 0x02); }) == EPERM);
-    CHECK(errnoUnder(bits, [] { return ::syscall(SYS_umask, 0x31); }) == EPERM);
+    CHECK(errnoUnder(bits, [] { return ::syscall(SYS_umask, 0x02); }) == kDeniedStatus);
+    CHECK(errnoUnder(bits, [] { return ::syscall(SYS_umask, 0x31); }) == kDeniedStatus);
 
     const std::vector<DeniedSyscall> others{{"getpgid", Differs, 0, 0}};
     CHECK(errnoUnder(others, [] { return ::syscall(SYS_getpgid, 0); }) == 0);
-    CHECK(errnoUnder(others, [] { return ::syscall(SYS_getpgid, 1); }) == EPERM);
+    CHECK(errnoUnder(others, [] { return ::syscall(SYS_getpgid, 1); }) == kDeniedStatus);
 }
 
 TEST_CASE("syscall denylist: throws for a name that nobody knows", "[common][sandbox]") {
