@@ -4,8 +4,33 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace mmsd::protocol {
+
+std::vector<AppDifference> differences(const Snapshot* before, const Snapshot& after) {
+    std::vector<AppDifference> found;
+    std::span<const std::shared_ptr<const App>> left;
+    if (before != nullptr)
+        left = before->apps;
+    std::span<const std::shared_ptr<const App>> right{after.apps};
+    while (!left.empty() || !right.empty()) {
+        const bool areBoth = !left.empty() && !right.empty();
+        // First: the apps themselves, which may be in no cache, are looked at only where they
+        // differ.
+        const bool isSame = areBoth && left.front() == right.front();
+        const int order = isSame          ? 0
+                          : left.empty()  ? 1
+                          : right.empty() ? -1
+                                          : left.front()->id.compare(right.front()->id);
+        if (!isSame)
+            found.push_back(
+                {order <= 0 ? left.front() : nullptr, order >= 0 ? right.front() : nullptr});
+        left = left.subspan(order <= 0 ? 1 : 0);
+        right = right.subspan(order >= 0 ? 1 : 0);
+    }
+    return found;
+}
 
 const std::string* label(const App& app, const Port& port, std::string_view name) noexcept {
     for (const Labels* labels : {&port.labels, &app.labels})

@@ -113,6 +113,17 @@ struct Snapshot {
     std::vector<std::shared_ptr<const App>> apps; ///< sorted by id, unique
 };
 
+/** An app that came (before is null), went (after is null), or is another object than before. */
+struct AppDifference {
+    std::shared_ptr<const App> before;
+    std::shared_ptr<const App> after;
+};
+
+/** What is not the same object in two states, by id. Costs one comparison of pointers for each app
+ *  that is: what follows a state needs no list of changes, whatever it skipped.
+ *  @param before null: nothing was there */
+[[nodiscard]] std::vector<AppDifference> differences(const Snapshot* before, const Snapshot& after);
+
 /** True if the instance gets new traffic. */
 [[nodiscard]] constexpr bool isServing(const Instance& instance) noexcept {
     return instance.serving <= Serving::YesUnreachable;

@@ -3,8 +3,6 @@
 #include "workers/api-server/state_changes.h"
 
 #include <algorithm>
-#include <memory>
-#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -12,8 +10,6 @@
 namespace mmsd::api {
 
 namespace {
-
-using AppPtr = std::shared_ptr<const protocol::App>;
 
 std::vector<InstanceChange> compareInstances(const protocol::App* before,
                                              const protocol::App* after) {
@@ -56,23 +52,8 @@ std::vector<AppChange> compareSnapshots(const protocol::Snapshot* before,
         if (change.isAppChanged || !change.instances.empty())
             changes.push_back(std::move(change));
     };
-    std::span<const AppPtr> left;
-    if (before != nullptr)
-        left = before->apps;
-    std::span<const AppPtr> right{after.apps};
-    while (!left.empty() || !right.empty()) {
-        const int order = left.empty()    ? 1
-                          : right.empty() ? -1
-                                          : left.front()->id.compare(right.front()->id);
-        if (order < 0)
-            add(left.front().get(), nullptr);
-        else if (order > 0)
-            add(nullptr, right.front().get());
-        else if (left.front() != right.front())
-            add(left.front().get(), right.front().get());
-        left = left.subspan(order <= 0 ? 1 : 0);
-        right = right.subspan(order >= 0 ? 1 : 0);
-    }
+    for (const auto& [old, fresh] : protocol::differences(before, after))
+        add(old.get(), fresh.get());
     return changes;
 }
 

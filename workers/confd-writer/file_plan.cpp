@@ -10,14 +10,6 @@
 
 namespace mmsd::confd {
 
-namespace {
-
-using AppPointer = std::shared_ptr<const protocol::App>;
-
-const std::vector<AppPointer> kNoApps;
-
-} // namespace
-
 void FilePlan::remember(const std::string& name, const std::string& appId) {
     entries_[name].holder = appId;
 }
@@ -28,30 +20,20 @@ std::vector<std::string> FilePlan::update(std::shared_ptr<const protocol::Snapsh
         for (const auto& [name, entry] : entries_)
             touched.insert(name);
 
-    const std::vector<AppPointer>& before = last_ ? last_->apps : kNoApps;
-    auto old = before.begin();
-    for (const AppPointer& app : snapshot->apps) {
-        for (; old != before.end() && (*old)->id < app->id; ++old)
-            removeApp(**old, touched);
-        const bool isKnown = old != before.end() && (*old)->id == app->id;
-        if (isKnown && *old == app) {
-            ++old;
-            continue;
-        }
-        if (isKnown)
-            removeApp(**old++, touched);
-        addApp(app, touched);
+    for (const auto& [old, fresh] : protocol::differences(last_.get(), *snapshot)) {
+        if (old)
+            removeApp(*old, touched);
+        if (fresh)
+            addApp(fresh, touched);
     }
-    for (; old != before.end(); ++old)
-        removeApp(**old, touched);
-
     for (const std::string& name : touched)
         settle(name);
     last_ = std::move(snapshot);
     return {touched.begin(), touched.end()};
 }
 
-void FilePlan::addApp(const AppPointer& app, std::set<std::string>& touched) {
+void FilePlan::addApp(const std::shared_ptr<const protocol::App>& app,
+                      std::set<std::string>& touched) {
     for (std::size_t index = 0; index < app->ports.size(); ++index) {
         const auto portIndex = static_cast<std::uint16_t>(index);
         std::string name = fileName(app->id, index);

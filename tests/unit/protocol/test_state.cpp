@@ -63,6 +63,32 @@ TEST_CASE("state: findApp finds by id", "[protocol][state]") {
         CHECK(findApp(snapshot, id) == nullptr);
 }
 
+TEST_CASE("state: differences are by object and id", "[protocol][state]") {
+    const auto make = [](const char* id) {
+        App app;
+        app.id = id;
+        return std::make_shared<const App>(std::move(app));
+    };
+    const auto a = make("/a");
+    const auto b = make("/b");
+    const auto c = make("/c");
+    const auto otherC = make("/c");
+    const auto d = make("/d");
+    Snapshot before;
+    before.apps = {a, b, c};
+    Snapshot after;
+    after.apps = {b, otherC, d};
+
+    const auto found = differences(&before, after);
+    REQUIRE(found.size() == 3);
+    CHECK((found[0].before == a && found[0].after == nullptr));
+    CHECK((found[1].before == c && found[1].after == otherC));
+    CHECK((found[2].before == nullptr && found[2].after == d));
+    CHECK(differences(&before, before).empty());
+    CHECK(differences(nullptr, after).size() == 3);
+    CHECK(differences(&before, Snapshot{}).size() == 3);
+}
+
 TEST_CASE("state: which instances are served", "[protocol][state]") {
     Instance instance;
     for (int number = 0; number <= static_cast<int>(Serving::Unresolved); ++number) {
