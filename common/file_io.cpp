@@ -110,6 +110,13 @@ void replaceFileAt(int dirFd, const std::string& name, std::string_view content,
     replaceFileAt(dirFd, name, std::as_bytes(std::span{content}), mode);
 }
 
+void appendFileAt(int dirFd, const std::string& name, std::span<const std::byte> content) {
+    const UniqueFd fd{::openat(dirFd, name.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)};
+    if (!fd.isDefined())
+        throwErrno("open " + name);
+    writeAll(fd.get(), content);
+}
+
 void writeAll(int fd, std::span<const std::byte> content) {
     while (!content.empty()) {
         const ssize_t count = ::write(fd, content.data(), content.size());

@@ -40,10 +40,21 @@ bool SnapshotRelay::take(const protocol::FrameView& frame) {
         pending_.reset();
         throw;
     }
+    const bool isNew = frame.header.generation != generation_;
+    if (pending_->begin.base == 0)
+        chain_.clear();
+    chain_.push_back({frame.header.generation,
+                      std::make_shared<const std::vector<std::byte>>(std::move(pending_->frames))});
     generation_ = frame.header.generation;
-    newest_ = std::make_shared<const std::vector<std::byte>>(std::move(pending_->frames));
     pending_.reset();
-    return true;
+    return isNew;
+}
+
+SnapshotChain SnapshotRelay::chainFrom(std::uint64_t generation) const noexcept {
+    if (chain_.empty() || generation < chain_.front().generation)
+        return chain_;
+    const auto next = std::ranges::upper_bound(chain_, generation, {}, &SnapshotLink::generation);
+    return {next, chain_.end()};
 }
 
 void SnapshotRelay::restore(int file) {
@@ -55,11 +66,19 @@ void SnapshotRelay::restore(int file) {
 }
 
 void SnapshotRelay::begin(const protocol::FrameView& frame) {
-    if (frame.header.generation <= generation_ ||
-        frame.header.generation - generation_ > kMostSkipped)
-        throw ProtocolError{"snapshot " + std::to_string(frame.header.generation) +
-                            " does not follow " + std::to_string(generation_)};
+    const std::uint64_t generation = frame.header.generation;
     pending_ = Transaction{.begin = protocol::decodeSnapshotBegin(frame.payload)};
+    const std::uint64_t base = pending_->begin.base;
+    // The same one again is the newest state as a whole, in place of what led to it.
+    const bool isWhole = base == 0 && generation >= generation_ && generation != 0;
+    const bool isChange = base != 0 && base == generation_ && generation > base;
+    if ((!isWhole && !isChange) || generation - generation_ > kMostSkipped)
+        throw ProtocolError{"snapshot " + std::to_string(generation) + " on " +
+                            std::to_string(base) + " does not follow " +
+                            std::to_string(generation_)};
+    if (isChange)
+        for (const SnapshotLink& link : chain_)
+            pending_->octetsBefore += link.frames->size();
     // A hint only: what is announced may never come. Apps have one frame each, and most of them
     // one more for their instances.
     pending_->frames.reserve(
@@ -71,15 +90,16 @@ void SnapshotRelay::append(const protocol::FrameView& frame) {
     if (!pending_)
         throw ProtocolError{"snapshot frame outside a transaction"};
     Transaction& pending = *pending_;
-    const bool isApp = frame.header.type == MessageType::SnapshotApp;
-    if (isApp || frame.header.type == MessageType::SnapshotInstances) {
-        pending.appCount += isApp ? 1 : 0;
+    const bool isEnd = frame.header.type == MessageType::SnapshotEnd;
+    if (!isEnd && frame.header.type != MessageType::SnapshotBegin) {
+        pending.appCount += frame.header.type == MessageType::SnapshotApp ? 1 : 0;
         pending.payloadBytes += frame.payload.size();
         pending.checksum.update(frame.payload);
     }
     const std::size_t size = pending.frames.size() + protocol::kHeaderSize + frame.payload.size();
     if (pending.appCount > pending.begin.appCount ||
-        pending.payloadBytes > pending.begin.payloadBytes || size > protocol::kMaxSnapshotBytes)
+        pending.payloadBytes > pending.begin.payloadBytes ||
+        pending.octetsBefore + size > protocol::kMaxSnapshotBytes)
         throw ProtocolError{"snapshot is larger than announced or allowed"};
     protocol::appendFrame(pending.frames, frame.header.type, frame.header.generation,
                           frame.payload);
@@ -94,20 +114,24 @@ void SnapshotRelay::end(const protocol::FrameView& frame) {
         throw ProtocolError{"snapshot does not have what it announced"};
     if (end.checksum != pending.checksum.value())
         throw ProtocolError{"snapshot has the wrong checksum"};
+    if (frame.header.generation == generation_ && end.state != totals_)
+        throw ProtocolError{"snapshot is another one than before"};
+    totals_ = end.state;
 }
 
-protocol::SharedFrames SnapshotDelivery::next(const SnapshotRelay& relay) {
+SnapshotChain SnapshotDelivery::next(const SnapshotRelay& relay) {
     if (isInFlight_ || relay.generation() == sent_)
-        return nullptr;
+        return {};
     sent_ = relay.generation();
     isInFlight_ = true;
-    return relay.newest();
+    return relay.chainFrom(base_);
 }
 
-bool SnapshotDelivery::acknowledge(std::uint64_t generation) {
+bool SnapshotDelivery::acknowledge(std::uint64_t generation, bool isTaken) {
     if (generation == 0 || generation != sent_)
         throw ProtocolError{"acknowledged snapshot " + std::to_string(generation) +
                             " was not the last one sent"};
+    base_ = isTaken ? generation : 0;
     hasAcknowledged_ = true;
     return std::exchange(isInFlight_, false);
 }

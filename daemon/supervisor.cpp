@@ -141,8 +141,7 @@ void Supervisor::upgrade() {
             if (process.isWanted() || !process.isStopped())
                 successor.pass(process.spec().name, process.channelFd(), process.pid(),
                                process.info().restarts);
-        if (relay_.newest())
-            successor.pass(kSnapshot, *relay_.newest());
+        successor.pass(kSnapshot, relay_.chain());
         successor.rehearse();
         logInfo("executing anew", {{"program", program_}});
         if (isReadyTold_)
@@ -197,8 +196,8 @@ void Supervisor::onSourceFrame(const protocol::FrameView& frame) {
     if (frame.header.type == MessageType::SourceStatus) {
         source_ = protocol::decodeSourceStatus(frame.payload);
     } else if (relay_.take(frame)) {
-        logDebug("snapshot",
-                 {{"generation", relay_.generation()}, {"bytes", relay_.newest()->size()}});
+        logDebug("snapshot", {{"generation", relay_.generation()},
+                              {"bytes", relay_.chain().back().frames->size()}});
         for (WorkerProcess& process : processes_)
             process.offer(relay_);
     } else {

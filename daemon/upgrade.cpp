@@ -66,11 +66,12 @@ void Successor::pass(std::string_view name, int fd, pid_t pid, std::uint32_t res
     ::setenv(kVariable, text_.c_str(), 1);
 }
 
-void Successor::pass(std::string_view name, std::span<const std::byte> content) {
+void Successor::pass(std::string_view name, SnapshotChain chain) {
     const UniqueFd file{::memfd_create("mmsd-handover", MFD_CLOEXEC)};
     if (!file.isDefined())
         throwErrno("memfd_create");
-    writeAll(file.get(), content);
+    for (const SnapshotLink& link : chain)
+        writeAll(file.get(), *link.frames);
     pass(name, file.get());
 }
 

@@ -4,6 +4,7 @@
 
 #include "common/exit_code.h"
 #include "common/unique_fd.h"
+#include "daemon/snapshot_relay.h"
 #include "protocol/settings.h"
 
 #include <sys/types.h>
@@ -43,8 +44,8 @@ public:
 
     /** Hands something over. @param fd borrowed, or -1. @throws SysError */
     void pass(std::string_view name, int fd, pid_t pid = 0, std::uint32_t restarts = 0);
-    /** The same in a memory file. @throws SysError */
-    void pass(std::string_view name, std::span<const std::byte> content);
+    /** Hands over snapshots, in a memory file. @throws SysError */
+    void pass(std::string_view name, SnapshotChain chain);
     /** Runs the program as a child that only says whether it can take over; its reasons go to
      *  stderr. Blocks the caller for some ten milliseconds, and never for more than 5 s.
      *  @throws StartError, SysError if it cannot */

@@ -94,10 +94,13 @@ void WorkerProcess::send(MessageType type, protocol::PayloadView payload) {
 void WorkerProcess::offer(const SnapshotRelay& relay) {
     if (spec_.isSource || !isRunning())
         return;
-    if (protocol::SharedFrames frames = delivery_.next(relay)) {
-        offeredAt_ = context_.timers.now();
-        channel_->send(std::move(frames));
-    }
+    const SnapshotChain chain = delivery_.next(relay);
+    if (chain.empty())
+        return;
+    offeredAt_ = context_.timers.now();
+    channel_->send(MessageType::SnapshotTarget, {}, relay.generation());
+    for (const SnapshotLink& link : chain)
+        channel_->send(link.frames);
 }
 
 void WorkerProcess::enter(Phase phase) {
@@ -216,9 +219,10 @@ void WorkerProcess::onFrame(const protocol::FrameView& frame) {
     case MessageType::SnapshotApplied: {
         const protocol::SnapshotApplied applied = protocol::decodeSnapshotApplied(frame.payload);
         // Repetitions are not logged: their number is the worker's choice.
-        const bool isFirst = delivery_.acknowledge(frame.header.generation);
+        const bool isTaken = applied.result != protocol::ApplyResult::Rejected;
+        const bool isFirst = delivery_.acknowledge(frame.header.generation, isTaken);
         info_.lastResult = toString(applied.result);
-        if (applied.result != protocol::ApplyResult::Rejected) {
+        if (isTaken) {
             info_.generation = frame.header.generation;
             info_.appliedAtUs = toMicroseconds(context_.timers.now());
             break;

@@ -43,6 +43,7 @@ template <typename C> void visit(C& codec, Fields<C, SnapshotBegin> m) {
     if (m.version != kProtocolVersion)
         failField("snapshot", "protocol version " + std::to_string(m.version) + " instead of " +
                                   std::to_string(kProtocolVersion));
+    codec.number(m.base);
     codec.number(m.appCount);
     codec.number(m.instanceCount);
     codec.number(m.payloadBytes);
@@ -57,6 +58,10 @@ template <typename C> void visit(C& codec, Fields<C, SnapshotEnd> m) {
     codec.number(m.payloadBytes);
     checkTotals(m.appCount, m.instanceCount, m.payloadBytes);
     codec.number(m.checksum);
+    codec.number(m.state.appCount);
+    codec.number(m.state.instanceCount);
+    checkTotals(m.state.appCount, m.state.instanceCount, 0);
+    codec.number(m.state.checksum);
 }
 
 template <typename C> void visit(C& codec, Fields<C, SnapshotApplied> m) {

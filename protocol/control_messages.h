@@ -41,21 +41,32 @@ struct Ready {
 
 /** Opens a snapshot transaction and drops an unfinished one. */
 struct SnapshotBegin {
-    std::uint32_t version = 0; ///< so that a snapshot file tells its format
-    std::uint32_t appCount = 0;
+    std::uint32_t version = 0;  ///< so that a snapshot file tells its format
+    std::uint64_t base = 0;     ///< generation that this one changes; 0 = it brings the whole state
+    std::uint32_t appCount = 0; ///< that follow
     std::uint32_t instanceCount = 0;
-    std::uint64_t payloadBytes = 0; ///< of all SnapshotApp and SnapshotInstances
+    std::uint64_t payloadBytes = 0; ///< of all frames up to SnapshotEnd
     /** CLOCK_REALTIME, µs: when the change was learned of; for convergence times. */
     std::uint64_t observedAtUs = 0;
     std::string cause; ///< "status_update_event /a/b", "resync", …
 };
 
-/** Closes it; everything but the checksum repeats SnapshotBegin. */
+/** What a whole state adds up to, however it came about. */
+struct StateTotals {
+    std::uint32_t appCount = 0;
+    std::uint32_t instanceCount = 0;
+    std::uint64_t checksum = 0; ///< sum of the apps' checksums, modulo 2^64
+
+    bool operator==(const StateTotals&) const = default;
+};
+
+/** Closes it; the first three members repeat SnapshotBegin. */
 struct SnapshotEnd {
     std::uint32_t appCount = 0;
     std::uint32_t instanceCount = 0;
     std::uint64_t payloadBytes = 0;
-    std::uint64_t checksum = 0;
+    std::uint64_t checksum = 0; ///< of the payloads that came
+    StateTotals state{};        ///< after this transaction
 };
 
 enum class ApplyResult : std::uint8_t { Applied, Unchanged, Rejected };

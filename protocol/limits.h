@@ -8,7 +8,7 @@
 namespace mmsd::protocol {
 
 /** Bumped with every change of bytes; the golden frames fail otherwise. */
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 
 /** Octets of one payload: small enough that a frame never needs a large allocation. */
 inline constexpr std::size_t kMaxPayload = 65'536;

@@ -15,7 +15,7 @@ namespace {
 enum class Generation : std::uint8_t {
     Zero,    ///< control message
     Named,   ///< that of some snapshot: not 0
-    Rising,  ///< Begin names one above the last completed one
+    Rising,  ///< Begin names one that is not below the last completed one
     Current, ///< the same as Begin's
 };
 
@@ -45,7 +45,9 @@ constexpr std::array kRows{
     Row{Sender::Supervisor, SnapshotBegin, kOpen, Generation::Named},
     Row{Sender::Supervisor, SnapshotApp, kInSnapshot, Generation::Current},
     Row{Sender::Supervisor, SnapshotInstances, kInSnapshot, Generation::Current},
+    Row{Sender::Supervisor, SnapshotRemoved, kInSnapshot, Generation::Current},
     Row{Sender::Supervisor, SnapshotEnd, kInSnapshot, Generation::Current},
+    Row{Sender::Supervisor, SnapshotTarget, kIdle, Generation::Named},
 
     Row{Sender::Watcher, Ready, kOpening, Generation::Zero},
     Row{Sender::Watcher, Pong, kOpen, Generation::Zero},
@@ -54,6 +56,7 @@ constexpr std::array kRows{
     Row{Sender::Watcher, SnapshotBegin, kOpen, Generation::Rising},
     Row{Sender::Watcher, SnapshotApp, kInSnapshot, Generation::Current},
     Row{Sender::Watcher, SnapshotInstances, kInSnapshot, Generation::Current},
+    Row{Sender::Watcher, SnapshotRemoved, kInSnapshot, Generation::Current},
     Row{Sender::Watcher, SnapshotEnd, kInSnapshot, Generation::Current},
 
     Row{Sender::Worker, Ready, kOpening, Generation::Zero},
@@ -89,7 +92,7 @@ void MessageGate::admit(const FrameHeader& header) {
         case Generation::Named:
             return header.generation != 0;
         case Generation::Rising:
-            return header.generation > completed_;
+            return header.generation != 0 && header.generation >= completed_;
         case Generation::Current:
             return header.generation == generation_;
         }

@@ -26,6 +26,8 @@ constexpr std::array kRows{
     Row{MessageType::SnapshotInstances, "SnapshotInstances"},
     Row{MessageType::SnapshotEnd, "SnapshotEnd"},
     Row{MessageType::SnapshotApplied, "SnapshotApplied"},
+    Row{MessageType::SnapshotRemoved, "SnapshotRemoved"},
+    Row{MessageType::SnapshotTarget, "SnapshotTarget"},
     Row{MessageType::Status, "Status"},
     Row{MessageType::ProcessStatus, "ProcessStatus"},
     Row{MessageType::SourceStatus, "SourceStatus"},

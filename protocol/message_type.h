@@ -23,6 +23,8 @@ enum class MessageType : std::uint16_t {
     SnapshotInstances = 18,
     SnapshotEnd = 19,
     SnapshotApplied = 20,
+    SnapshotRemoved = 21,
+    SnapshotTarget = 22,
 
     Status = 32,
     ProcessStatus = 33,

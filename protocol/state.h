@@ -109,7 +109,8 @@ struct App {
 /** A whole state. Immutable once assembled; unchanged apps are the same objects as before. */
 struct Snapshot {
     std::uint64_t generation = 0;
-    SnapshotBegin begin;
+    SnapshotBegin begin; ///< of the last transaction; its counts are of that one alone
+    std::uint32_t instanceCount = 0;
     std::vector<std::shared_ptr<const App>> apps; ///< sorted by id, unique
 };
 

@@ -184,6 +184,11 @@ EncodedApp encodeApp(const App& app) {
         writer.wire().clear();
     }
     packer.finish();
+    Checksum checksum;
+    checksum.update(encoded.app);
+    for (const Payload& payload : encoded.instances)
+        checksum.update(payload);
+    encoded.checksum = checksum.value();
     return encoded;
 }
 
@@ -206,46 +211,85 @@ void decodeInstances(PayloadView payload, App& app) {
         failField("instances of an app", "an empty list");
 }
 
+Payload encodeRemoved(std::string_view id) {
+    FieldWriter writer;
+    writer.name("app id", std::string{id}, kMaxAppId);
+    return writer.wire().take();
+}
+
+std::string decodeRemoved(PayloadView payload) {
+    FieldReader reader{payload};
+    std::string id;
+    reader.name("app id", id, kMaxAppId);
+    reader.wire().expectEnd();
+    return id;
+}
+
+void addTo(StateTotals& state, const EncodedApp& app) noexcept {
+    ++state.appCount;
+    state.instanceCount += app.instanceCount;
+    state.checksum += app.checksum;
+}
+
+void takeFrom(StateTotals& state, const EncodedApp& app) noexcept {
+    --state.appCount;
+    state.instanceCount -= app.instanceCount;
+    state.checksum -= app.checksum;
+}
+
+std::vector<std::byte> encodeTransaction(std::uint64_t generation, SnapshotBegin begin,
+                                         const std::vector<EncodedChange>& changes,
+                                         const StateTotals& state) {
+    std::vector<std::byte> frames;
+    Checksum checksum;
+    begin.version = kProtocolVersion;
+    begin.appCount = begin.instanceCount = 0;
+    begin.payloadBytes = 0;
+    for (const EncodedChange& change : changes) {
+        begin.payloadBytes +=
+            change.app != nullptr ? change.app->payloadBytes() : encodeRemoved(change.id).size();
+        begin.appCount += change.app != nullptr ? 1 : 0;
+        begin.instanceCount += change.app != nullptr ? change.app->instanceCount : 0;
+    }
+    checkSize("apps", state.appCount, kMaxApps);
+    checkSize("instances", state.instanceCount, kMaxInstances);
+    // A guess that most often holds: an app has one frame, and one more for its instances.
+    frames.reserve(begin.payloadBytes + (changes.size() + 1) * 2 * kHeaderSize + 1'024);
+    const auto append = [&](MessageType type, const Payload& payload) {
+        appendFrame(frames, type, generation, payload);
+        checksum.update(payload);
+    };
+    appendFrame(frames, MessageType::SnapshotBegin, generation, encode(begin));
+    for (const EncodedChange& change : changes) {
+        if (change.app == nullptr) {
+            append(MessageType::SnapshotRemoved, encodeRemoved(change.id));
+            continue;
+        }
+        append(MessageType::SnapshotApp, change.app->app);
+        for (const Payload& payload : change.app->instances)
+            append(MessageType::SnapshotInstances, payload);
+    }
+    appendFrame(frames, MessageType::SnapshotEnd, generation,
+                encode(SnapshotEnd{.appCount = begin.appCount,
+                                   .instanceCount = begin.instanceCount,
+                                   .payloadBytes = begin.payloadBytes,
+                                   .checksum = checksum.value(),
+                                   .state = state}));
+    checkSize("octets of a snapshot", frames.size(), kMaxSnapshotBytes);
+    return frames;
+}
+
 std::vector<std::byte> encodeSnapshot(std::uint64_t generation, SnapshotBegin begin,
                                       const std::vector<const EncodedApp*>& apps) {
-    std::size_t instanceCount = 0;
-    std::size_t payloadBytes = 0;
-    std::size_t frames = 0;
-    Checksum checksum;
+    std::vector<EncodedChange> changes;
+    changes.reserve(apps.size());
+    StateTotals state;
     for (const EncodedApp* app : apps) {
-        instanceCount += app->instanceCount;
-        payloadBytes += app->payloadBytes();
-        frames += 1 + app->instances.size();
-        checksum.update(app->app);
-        for (const Payload& payload : app->instances)
-            checksum.update(payload);
+        changes.push_back({{}, app});
+        addTo(state, *app);
     }
-    checkSize("apps", apps.size(), kMaxApps);
-    checkSize("instances", instanceCount, kMaxInstances);
-
-    begin.version = kProtocolVersion;
-    begin.appCount = static_cast<std::uint32_t>(apps.size());
-    begin.instanceCount = static_cast<std::uint32_t>(instanceCount);
-    begin.payloadBytes = payloadBytes;
-    const Payload first = encode(begin);
-    const Payload last = encode(SnapshotEnd{.appCount = begin.appCount,
-                                            .instanceCount = begin.instanceCount,
-                                            .payloadBytes = payloadBytes,
-                                            .checksum = checksum.value()});
-    const std::size_t total =
-        first.size() + payloadBytes + last.size() + (frames + 2) * kHeaderSize;
-    checkSize("octets of a snapshot", total, kMaxSnapshotBytes);
-
-    std::vector<std::byte> out;
-    out.reserve(total);
-    appendFrame(out, MessageType::SnapshotBegin, generation, first);
-    for (const EncodedApp* app : apps) {
-        appendFrame(out, MessageType::SnapshotApp, generation, app->app);
-        for (const Payload& payload : app->instances)
-            appendFrame(out, MessageType::SnapshotInstances, generation, payload);
-    }
-    appendFrame(out, MessageType::SnapshotEnd, generation, last);
-    return out;
+    begin.base = 0;
+    return encodeTransaction(generation, std::move(begin), changes, state);
 }
 
 } // namespace mmsd::protocol

@@ -16,6 +16,7 @@ struct EncodedApp {
     Payload app;
     std::vector<Payload> instances; ///< each at most kMaxPayload
     std::uint32_t instanceCount = 0;
+    std::uint64_t checksum = 0; ///< of all payloads: equal apps have equal ones
 
     [[nodiscard]] std::size_t payloadBytes() const noexcept;
 };
@@ -34,10 +35,30 @@ struct DecodedApp {
 /** Appends to @p app; checks that each instance has one port entry per port of the app. */
 void decodeInstances(PayloadView payload, App& app);
 
-/** A complete transaction as contiguous frames, ready for the wire or for a file.
- *  @param apps  sorted by id
- *  @param begin counts and version are filled in here
- *  @throws ProtocolError if a limit of the whole snapshot is exceeded */
+/** One element of a transaction: a new or changed app, or the id of one that is gone. */
+struct EncodedChange {
+    std::string_view id;
+    const EncodedApp* app = nullptr; ///< null = removed
+};
+
+/** The payload of SnapshotRemoved. */
+[[nodiscard]] Payload encodeRemoved(std::string_view id);
+[[nodiscard]] std::string decodeRemoved(PayloadView payload);
+
+/** Adds an app to what a state adds up to, or takes it out. */
+void addTo(StateTotals& state, const EncodedApp& app) noexcept;
+void takeFrom(StateTotals& state, const EncodedApp& app) noexcept;
+
+/** A transaction as contiguous frames, ready for the wire or for a file.
+ *  @param begin   its base says what it is; version and counts are filled in here
+ *  @param changes rising by id
+ *  @param state   after it
+ *  @throws ProtocolError if a limit of a snapshot is exceeded */
+[[nodiscard]] std::vector<std::byte> encodeTransaction(std::uint64_t generation,
+                                                       SnapshotBegin begin,
+                                                       const std::vector<EncodedChange>& changes,
+                                                       const StateTotals& state);
+/** The same for a whole state. @param apps sorted by id */
 [[nodiscard]] std::vector<std::byte> encodeSnapshot(std::uint64_t generation, SnapshotBegin begin,
                                                     const std::vector<const EncodedApp*>& apps);
 

@@ -11,7 +11,8 @@ namespace mmsd::marathon {
 class Outlet {
 public:
     virtual ~Outlet() = default;
-    virtual void sendSnapshot(protocol::SharedFrames frames) = 0;
+    /** @param transaction a whole state, or what changes the last one */
+    virtual void sendSnapshot(protocol::SharedFrames transaction) = 0;
     /** @param report encoded StatusReport */
     virtual void sendStatus(const protocol::Payload& report) = 0;
     virtual void sendSourceStatus(const protocol::SourceStatus& status) = 0;

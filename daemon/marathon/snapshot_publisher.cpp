@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// SnapshotPublisher: encodes what changed and sends whole snapshots of rising generation.
+// SnapshotPublisher: encodes what changed and sends it as snapshots of rising generation.
 #include "daemon/marathon/snapshot_publisher.h"
 
 #include "common/log.h"
@@ -12,6 +12,11 @@ namespace mmsd::marathon {
 
 namespace {
 
+/** What a process that starts has to take in, and the supervisor to keep, beside the last whole
+ *  state: so many snapshots, and octets of them. */
+constexpr std::size_t kMostChanges = 1'000;
+constexpr std::size_t kLeastChangeBytes = std::size_t{1} << 20;
+
 bool isSame(const protocol::EncodedApp& a, const protocol::EncodedApp& b) {
     return a.app == b.app && a.instances == b.instances;
 }
@@ -23,18 +28,24 @@ std::size_t countServing(const protocol::App& app) {
 
 } // namespace
 
-void SnapshotPublisher::restore(const protocol::Snapshot& snapshot, protocol::SharedFrames frames) {
+SnapshotPublisher::SnapshotPublisher(Outlet& outlet, StateFile* file, std::uint64_t lastGeneration)
+    : outlet_{outlet}, file_{file}, generation_{lastGeneration} {
+    if (file_ != nullptr)
+        file_->setWholeState([this] { return encodeWhole(); });
+}
+
+void SnapshotPublisher::restore(const protocol::Snapshot& snapshot) {
     for (const auto& app : snapshot.apps) {
         Entry entry{protocol::encodeApp(*app), countServing(*app)};
         count(entry, true);
         current_.insert_or_assign(app->id, std::move(entry));
     }
-    bytes_ = frames->size();
     // A younger watcher may have published after this file was written.
     isForced_ = generation_ > snapshot.generation;
     if (generation_ < snapshot.generation) {
         generation_ = snapshot.generation;
-        outlet_.sendSnapshot(std::move(frames));
+        begin_ = snapshot.begin;
+        sendWhole();
     }
 }
 
@@ -67,40 +78,74 @@ void SnapshotPublisher::prepare(const AppStore::Change& change) {
 void SnapshotPublisher::publish(const Cause& cause) {
     if (!hasChanges())
         return;
+    const std::vector<protocol::EncodedChange> changes = takeNext();
+    isForced_ = false;
+    begin_.base = generation_++;
+    begin_.observedAtUs = cause.observedAtUs;
+    begin_.cause = cause.text;
+
+    std::size_t changedBytes = 0;
+    for (const protocol::EncodedChange& change : changes)
+        changedBytes += change.app != nullptr ? change.app->payloadBytes() : 0;
+    if (!hasBase_ || changedBytes > bytes_ / 2)
+        sendWhole();
+    else
+        sendChanges(changes);
+    next_.clear();
+    logDebug("snapshot published", {{"generation", generation_},
+                                    {"apps", published_.apps},
+                                    {"changed", changes.size()},
+                                    {"serving", published_.serving},
+                                    {"cause", cause.text}});
+}
+
+std::vector<protocol::EncodedChange> SnapshotPublisher::takeNext() {
+    std::vector<protocol::EncodedChange> changes;
+    changes.reserve(next_.size());
     for (auto& [id, entry] : next_) {
-        if (const auto old = current_.find(id); old != current_.end()) {
-            count(old->second, false);
-            if (!entry)
-                current_.erase(old);
-        }
+        const auto [place, isNew] = current_.try_emplace(id);
+        if (!isNew)
+            count(place->second, false);
         if (entry) {
             count(*entry, true);
-            current_.insert_or_assign(id, std::move(*entry));
+            place->second = std::move(*entry);
+            changes.push_back({id, &place->second.encoded});
+        } else {
+            current_.erase(place);
+            changes.push_back({id, nullptr});
         }
     }
-    next_.clear();
-    isForced_ = false;
+    return changes;
+}
 
+protocol::SharedFrames SnapshotPublisher::encodeWhole() const {
     std::vector<const protocol::EncodedApp*> apps;
     apps.reserve(current_.size());
     for (const auto& [id, entry] : current_)
         apps.push_back(&entry.encoded);
-    const protocol::SnapshotBegin begin{.version = protocol::kProtocolVersion,
-                                        .appCount = 0,
-                                        .instanceCount = 0,
-                                        .payloadBytes = 0,
-                                        .observedAtUs = cause.observedAtUs,
-                                        .cause = cause.text};
+    return std::make_shared<const std::vector<std::byte>>(
+        protocol::encodeSnapshot(generation_, begin_, apps));
+}
+
+void SnapshotPublisher::sendWhole() {
+    outlet_.sendSnapshot(encodeWhole());
+    if (file_ != nullptr)
+        file_->replace();
+    hasBase_ = true;
+    changesSent_ = changeBytesSent_ = 0;
+}
+
+void SnapshotPublisher::sendChanges(const std::vector<protocol::EncodedChange>& changes) {
     const auto frames = std::make_shared<const std::vector<std::byte>>(
-        protocol::encodeSnapshot(++generation_, begin, apps));
-    bytes_ = frames->size();
+        protocol::encodeTransaction(generation_, begin_, changes, state_));
     outlet_.sendSnapshot(frames);
     if (file_ != nullptr)
-        file_->store(frames);
-    logDebug("snapshot published", {{"generation", generation_},
-                                    {"apps", published_.apps},
-                                    {"serving", published_.serving},
-                                    {"cause", cause.text}});
+        file_->append(frames);
+    changeBytesSent_ += frames->size();
+    // Of the same generation: workers have it already, and get nothing.
+    if (++changesSent_ == kMostChanges ||
+        changeBytesSent_ > std::max(bytes_, kLeastChangeBytes) / 2)
+        sendWhole();
 }
 
 std::size_t SnapshotPublisher::preparedServing() const noexcept {
@@ -121,6 +166,8 @@ void SnapshotPublisher::count(const Entry& entry, bool isAdded) noexcept {
     add(published_.apps, 1);
     add(published_.instances, entry.encoded.instanceCount);
     add(published_.serving, entry.serving);
+    add(bytes_, entry.encoded.payloadBytes());
+    isAdded ? addTo(state_, entry.encoded) : takeFrom(state_, entry.encoded);
 }
 
 } // namespace mmsd::marathon

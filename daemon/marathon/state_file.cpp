@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// StateFile: the last published snapshot on disk, for the next start.
+// StateFile: the last published state on disk, for the next start.
 #include "daemon/marathon/state_file.h"
 
 #include "common/file_io.h"
@@ -28,43 +28,66 @@ constexpr std::chrono::seconds kRetryDelay{10};
 StateFile::StateFile(TimerFactory& timers, UniqueFd folder)
     : folder_{std::move(folder)}, timer_{timers.create([this] { flush(); })} {}
 
-StateFile::Content StateFile::load() {
+std::shared_ptr<const protocol::Snapshot> StateFile::load() {
     try {
         const auto text = readFileAt(folder_.get(), kFileName, protocol::kMaxSnapshotBytes);
         if (!text)
             return {};
-        const auto bytes = std::as_bytes(std::span{*text});
-        auto frames = std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
-        return {protocol::decodeSnapshotFile(*frames), frames};
+        auto [snapshot, flaw] = protocol::decodeSnapshotFile(std::as_bytes(std::span{*text}));
+        if (!flaw.empty())
+            logWarning("the state on disk is older than the last one published",
+                       {{"reason", flaw}});
+        return std::move(snapshot);
     } catch (const std::exception& error) {
         logWarning("the state on disk is not used", {{"reason", error.what()}});
         return {};
     }
 }
 
-void StateFile::store(protocol::SharedFrames frames) {
-    waiting_ = std::move(frames);
+void StateFile::replace() {
+    mustReplace_ = true;
+    waiting_.clear();
+    isDue_ = true;
+    if (!timer_->isActive())
+        timer_->start(kDelay);
+}
+
+void StateFile::append(protocol::SharedFrames transaction) {
+    if (!mustReplace_)
+        waiting_.push_back(std::move(transaction));
+    isDue_ = true;
     if (!timer_->isActive())
         timer_->start(kDelay);
 }
 
 void StateFile::flush() noexcept {
     timer_->stop();
-    protocol::SharedFrames frames = std::exchange(waiting_, nullptr);
-    if (!frames)
+    if (!std::exchange(isDue_, false))
         return;
     try {
-        replaceFileAt(folder_.get(), kFileName, std::span{*frames}, 0600);
+        write();
         if (std::exchange(hasFailed_, false))
             logInfo("the state on disk is kept again");
     } catch (const std::exception& error) {
         if (!std::exchange(hasFailed_, true))
             logWarning("cannot keep the state on disk, will be retried",
                        {{"reason", error.what()}});
-        // The next change may be long in coming.
-        waiting_ = std::move(frames);
+        // The file may end in half a transaction; and the next change may be long in coming.
+        mustReplace_ = isDue_ = true;
+        waiting_.clear();
         timer_->start(kRetryDelay);
     }
+}
+
+void StateFile::write() {
+    if (mustReplace_) {
+        replaceFileAt(folder_.get(), kFileName, std::span{*wholeState_()}, 0600);
+        mustReplace_ = false;
+        return;
+    }
+    for (const protocol::SharedFrames& transaction : waiting_)
+        appendFileAt(folder_.get(), kFileName, *transaction);
+    waiting_.clear();
 }
 
 } // namespace mmsd::marathon

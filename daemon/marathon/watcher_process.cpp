@@ -225,17 +225,17 @@ void WatcherProcess::openSource() {
 void WatcherProcess::restoreState() {
     if (!stateFile_)
         return;
-    const StateFile::Content state = stateFile_->load();
-    if (!state.snapshot)
+    const auto snapshot = stateFile_->load();
+    if (!snapshot)
         return;
-    for (const auto& app : state.snapshot->apps) {
+    for (const auto& app : snapshot->apps) {
         for (const protocol::Instance& instance : app->instances)
             resolver_.seed(instance.host, instance.hostAddresses);
     }
-    keeper_->restore(*state.snapshot);
-    publisher_->restore(*state.snapshot, state.frames);
+    keeper_->restore(*snapshot);
+    publisher_->restore(*snapshot);
     logInfo("state of the last run in force",
-            {{"generation", state.snapshot->generation}, {"apps", state.snapshot->apps.size()}});
+            {{"generation", snapshot->generation}, {"apps", snapshot->apps.size()}});
 }
 
 void WatcherProcess::onSourceStatus(const protocol::SourceStatus& status) {

@@ -41,8 +41,8 @@ void checkApp(const App& app) {
 }
 
 void takeFile(std::span<const std::byte> bytes) {
-    const auto snapshot = decodeSnapshotFile(bytes);
-    for (const auto& app : snapshot->apps)
+    const auto file = decodeSnapshotFile(bytes);
+    for (const auto& app : file.snapshot->apps)
         checkApp(*app);
 }
 

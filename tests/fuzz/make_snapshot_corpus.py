@@ -20,6 +20,7 @@ def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "file").write_bytes(b"\0" + golden("snapshot"))
+    (folder / "chain").write_bytes(b"\0" + golden("snapshot") + golden("changed_snapshot"))
     app = golden("snapshot_app")[HEADER:]
     instances = golden("snapshot_instances")[HEADER:]
     one = struct.pack("<BH", 1, len(app)) + app

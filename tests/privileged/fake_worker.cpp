@@ -213,8 +213,29 @@ private:
         if (has("publish-as-worker") || has("publish-without-begin"))
             send(MessageType::SnapshotEnd, encode(SnapshotEnd{}), 4712);
         if (has("replay")) {
-            --generation_;
+            generation_ -= 2;
             publish();
+        }
+        if (has("other-state-again")) {
+            send(MessageType::SnapshotBegin,
+                 encode(SnapshotBegin{.version = kProtocolVersion, .cause = {}}), generation_);
+            send(MessageType::SnapshotEnd, encode(SnapshotEnd{.state = {.checksum = 1}}),
+                 generation_);
+        }
+        if (has("change-of-another-state"))
+            send(MessageType::SnapshotBegin,
+                 encode(SnapshotBegin{
+                     .version = kProtocolVersion, .base = generation_ + 7, .cause = {}}),
+                 generation_ + 8);
+        if (has("endless-changes")) {
+            // The supervisor keeps each until a whole state comes, which never does.
+            while (true) {
+                const auto base = generation_++;
+                send(MessageType::SnapshotBegin,
+                     encode(SnapshotBegin{.version = kProtocolVersion, .base = base, .cause = {}}),
+                     generation_);
+                send(MessageType::SnapshotEnd, encode(SnapshotEnd{}), generation_);
+            }
         }
         if (has("jump"))
             send(MessageType::SnapshotBegin,
@@ -305,9 +326,11 @@ private:
                          .text = has("reject") ? "do not like it" : ""}),
                      frame.header.generation);
             return -1;
+        case MessageType::SnapshotTarget:
         case MessageType::SnapshotBegin:
         case MessageType::SnapshotApp:
         case MessageType::SnapshotInstances:
+        case MessageType::SnapshotRemoved:
             return -1;
         case MessageType::SetLogLevel:
             say("level=" +

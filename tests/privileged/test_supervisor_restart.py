@@ -95,6 +95,8 @@ _BREACHES_OF_WORKERS = {
 _BREACHES_OF_THE_SOURCE = {
     "publish-without-begin": "SnapshotEnd is not allowed",
     "replay": "SnapshotBegin has the wrong generation",
+    "other-state-again": "snapshot is another one than before",
+    "change-of-another-state": "does not follow",
     "jump": "does not follow",
     "too-few": "snapshot does not have what it announced",
     "too-many": "snapshot is larger than announced or allowed",

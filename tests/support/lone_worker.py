@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import fcntl
 import os
 import pathlib
@@ -89,6 +90,7 @@ class LoneWorker:
             os.close(fd)
         self._channel = ours
         self._generation = 0
+        self._apps: list[frames.App] | None = None
         self._frames: list[tuple[int, int, bytes]] = []
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -148,9 +150,11 @@ class LoneWorker:
         return self
 
     def offer(self, apps: list[frames.App]) -> None:
-        """Sends a state and waits for nothing."""
+        """Sends a state, if it can as what changed, and waits for nothing."""
         self._generation += 1
-        self._channel.sendall(frames.snapshot(self._generation, apps))
+        base = 0 if self._apps is None else self._generation - 1
+        self._channel.sendall(frames.snapshot(self._generation, apps, base, self._apps))
+        self._apps = copy.deepcopy(apps)
 
     def apply(self, apps: list[frames.App]) -> tuple[str, str]:
         """Has it apply a state. @return result and text"""

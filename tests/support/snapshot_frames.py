@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Writes snapshots as protocol frames, to drive one worker without a watcher.
-"""Frames and snapshots of the protocol, version 2, written independently of the C++ codecs."""
+"""Frames and snapshots of the protocol, version 3, written independently of the C++ codecs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,21 @@ import ipaddress
 import struct
 from dataclasses import dataclass, field
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 HEADER = struct.Struct("<IHHQ")
 _MAX_PAYLOAD = 65536
 _MASK = (1 << 64) - 1
 
 HELLO, READY, PING, PONG, REAPPLY, SET_LOG_LEVEL, SHUTDOWN = range(1, 8)
-(SNAPSHOT_BEGIN, SNAPSHOT_APP, SNAPSHOT_INSTANCES, SNAPSHOT_END, SNAPSHOT_APPLIED) = range(16, 21)
+(
+    SNAPSHOT_BEGIN,
+    SNAPSHOT_APP,
+    SNAPSHOT_INSTANCES,
+    SNAPSHOT_END,
+    SNAPSHOT_APPLIED,
+    SNAPSHOT_REMOVED,
+    SNAPSHOT_TARGET,
+) = range(16, 23)
 STATUS = 32
 
 RUNNING, KILLING = 2, 3
@@ -157,16 +165,37 @@ def checksum(payloads: list[bytes]) -> int:
     return total
 
 
-def snapshot(generation: int, apps: list[App]) -> bytes:
-    """A whole transaction as contiguous frames."""
+def _frames_of(app: App) -> list[tuple[int, bytes]]:
+    return [(SNAPSHOT_APP, _app(app))] + [(SNAPSHOT_INSTANCES, each) for each in _instances(app)]
+
+
+def snapshot(generation: int, apps: list[App], base: int = 0, before: list[App] | None = None) -> bytes:
+    """A target and the transaction that leads there.
+
+    @param base    generation of the state that it changes; 0 = it brings the whole state
+    @param before  the apps of that state
+    """
+    known = {app.id: _frames_of(app) for app in before or []}
+    wanted = {app.id: _frames_of(app) for app in apps}
     body: list[tuple[int, bytes]] = []
-    for app in sorted(apps, key=lambda each: each.id.encode()):
-        body.append((SNAPSHOT_APP, _app(app)))
-        body += [(SNAPSHOT_INSTANCES, payload) for payload in _instances(app)]
+    apps_sent: set[str] = set()
+    for name in sorted(known.keys() | wanted.keys(), key=str.encode):
+        if name not in wanted:
+            body.append((SNAPSHOT_REMOVED, string(name)))
+        elif wanted[name] != known.get(name):
+            body += wanted[name]
+            apps_sent.add(name)
     payloads = [payload for _, payload in body]
-    counts = struct.pack("<II", len(apps), sum(len(app.instances) for app in apps))
-    counts += struct.pack("<Q", sum(map(len, payloads)))
-    begin = struct.pack("<I", PROTOCOL_VERSION) + counts + struct.pack("<Q", 0) + string("test")
+    counts = struct.pack(
+        "<IIQ",
+        len(apps_sent),
+        sum(len(app.instances) for app in apps if app.id in apps_sent),
+        sum(map(len, payloads)),
+    )
+    begin = struct.pack("<IQ", PROTOCOL_VERSION, base) + counts
+    begin += struct.pack("<Q", 0) + string("test")
+    state = sum(checksum([payload for _, payload in each]) for each in wanted.values()) & _MASK
     end = counts + struct.pack("<Q", checksum(payloads))
-    frames = [(SNAPSHOT_BEGIN, begin), *body, (SNAPSHOT_END, end)]
+    end += struct.pack("<IIQ", len(apps), sum(len(app.instances) for app in apps), state)
+    frames = [(SNAPSHOT_TARGET, b""), (SNAPSHOT_BEGIN, begin), *body, (SNAPSHOT_END, end)]
     return b"".join(frame(kind, payload, generation) for kind, payload in frames)

@@ -60,13 +60,16 @@ std::string describe(const protocol::Ready& m) {
 
 std::string describe(const protocol::SnapshotBegin& m) {
     return fmt::format(
-        "version={} apps={} instances={} payload_bytes={} observed_at_us={} cause={}", m.version,
-        m.appCount, m.instanceCount, m.payloadBytes, m.observedAtUs, quote(m.cause));
+        "version={} base={} apps={} instances={} payload_bytes={} observed_at_us={} cause={}",
+        m.version, m.base, m.appCount, m.instanceCount, m.payloadBytes, m.observedAtUs,
+        quote(m.cause));
 }
 
 std::string describe(const protocol::SnapshotEnd& m) {
-    return fmt::format("apps={} instances={} payload_bytes={} checksum={:016x}", m.appCount,
-                       m.instanceCount, m.payloadBytes, m.checksum);
+    return fmt::format("apps={} instances={} payload_bytes={} checksum={:016x} "
+                       "state={{apps={} instances={} checksum={:016x}}}",
+                       m.appCount, m.instanceCount, m.payloadBytes, m.checksum, m.state.appCount,
+                       m.state.instanceCount, m.state.checksum);
 }
 
 std::string describe(const protocol::SnapshotApplied& m) {
@@ -179,6 +182,7 @@ std::string FrameText::describePayload(const protocol::FrameView& frame) {
         return fmt::format("level={}", toString(protocol::decodeLogLevel(payload)));
     case MessageType::Reapply:
     case MessageType::Shutdown:
+    case MessageType::SnapshotTarget:
         return fmt::format("payload={}", payload.empty() ? "none" : "unexpected");
     case MessageType::SnapshotBegin:
         return test::describe(protocol::decodeSnapshotBegin(payload));
@@ -195,6 +199,8 @@ std::string FrameText::describePayload(const protocol::FrameView& frame) {
             "app={} instances={}", quote(app_.id),
             listOf(app_.instances, [](const auto& instance) { return test::describe(instance); }));
     }
+    case MessageType::SnapshotRemoved:
+        return fmt::format("app={}", quote(protocol::decodeRemoved(payload)));
     case MessageType::SnapshotEnd:
         return test::describe(protocol::decodeSnapshotEnd(payload));
     case MessageType::SnapshotApplied:

@@ -9,7 +9,9 @@
 #include "protocol/channel.h"
 #include "protocol/control_messages.h"
 #include "protocol/limits.h"
+#include "protocol/protocol_error.h"
 #include "protocol/snapshot_assembler.h"
+#include "protocol/state_codec.h"
 #include "tests/tools/frame_text.h"
 
 #include <fcntl.h>
@@ -133,16 +135,20 @@ pid_t launch(const std::vector<char*>& command, const UniqueFd& channel,
     ::_exit(127);
 }
 
-/** The frames of a snapshot file, checked, with another generation. */
+/** The state of a snapshot file as one transaction, with another generation. */
 protocol::SharedFrames loadSnapshot(const std::string& path, std::uint64_t generation) {
     const std::string content = readFile(path, protocol::kMaxSnapshotBytes);
-    std::span<const std::byte> rest = std::as_bytes(std::span{content});
-    (void)protocol::decodeSnapshotFile(rest);
-    std::vector<std::byte> frames;
-    frames.reserve(rest.size());
-    while (const auto frame = protocol::takeFrame(rest))
-        protocol::appendFrame(frames, frame->header.type, generation, frame->payload);
-    return std::make_shared<const std::vector<std::byte>>(std::move(frames));
+    const auto [snapshot, flaw] = protocol::decodeSnapshotFile(std::as_bytes(std::span{content}));
+    if (!flaw.empty())
+        throw protocol::ProtocolError{path + ": " + flaw};
+    std::vector<protocol::EncodedApp> encoded;
+    for (const auto& app : snapshot->apps)
+        encoded.push_back(protocol::encodeApp(*app));
+    std::vector<const protocol::EncodedApp*> pointers;
+    for (const protocol::EncodedApp& app : encoded)
+        pointers.push_back(&app);
+    return std::make_shared<const std::vector<std::byte>>(
+        protocol::encodeSnapshot(generation, snapshot->begin, pointers));
 }
 
 /** The supervisor's part of the conversation, until the worker has closed its end. */
@@ -183,10 +189,13 @@ private:
         loop_.stop();
     }
     void step() {
-        if (next_ < snapshots_.size())
-            channel_.send(snapshots_[next_++]);
-        else
+        if (next_ == snapshots_.size()) {
             channel_.send(protocol::MessageType::Shutdown);
+            return;
+        }
+        const auto& frames = snapshots_[next_++];
+        channel_.send(protocol::MessageType::SnapshotTarget, {}, next_);
+        channel_.send(frames);
     }
     static void print(const std::string& line) {
         fmt::print("{}\n", line);

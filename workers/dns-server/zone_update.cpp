@@ -44,7 +44,7 @@ ZoneUpdate::ZoneUpdate(Zone& zone, std::shared_ptr<const protocol::Snapshot> sna
       shallRebuild_{shallRebuild}, number_{++zone.updates_}, old_{std::move(zone.blocks_)} {
     zone_.blocks_.clear();
     zone_.blocks_.reserve(snapshot_->apps.size());
-    const std::size_t instances = snapshot_->begin.instanceCount;
+    const std::size_t instances = snapshot_->instanceCount;
     // Own name, "_tcp", port index, port name; one per instance.
     zone_.names_.reserve(snapshot_->apps.size() * 4 + instances);
     zone_.reverse_.reserve(std::min(instances, kMaxAddressesExpected));

@@ -64,7 +64,10 @@ std::shared_ptr<const protocol::Snapshot> ForegroundRun::load() const {
     const auto bytes = readFileAt(folder_.get(), fileName_, protocol::kMaxSnapshotBytes);
     if (!bytes)
         throw protocol::ProtocolError{"no such file"};
-    return protocol::decodeSnapshotFile(std::as_bytes(std::span{*bytes}));
+    auto [snapshot, flaw] = protocol::decodeSnapshotFile(std::as_bytes(std::span{*bytes}));
+    if (!flaw.empty())
+        throw protocol::ProtocolError{flaw};
+    return std::move(snapshot);
 }
 
 void ForegroundRun::reload() {

@@ -98,9 +98,14 @@ void SupervisedRun::onFrame(const protocol::FrameView& frame) {
         if (worker_)
             worker_->retire();
         return shutDown();
+    case MessageType::SnapshotTarget:
+        target_ = frame.header.generation;
+        isRefused_ = false;
+        return;
     case MessageType::SnapshotBegin:
     case MessageType::SnapshotApp:
     case MessageType::SnapshotInstances:
+    case MessageType::SnapshotRemoved:
     case MessageType::SnapshotEnd:
         return takeSnapshotFrame(frame);
     case MessageType::Status:
@@ -141,22 +146,22 @@ void SupervisedRun::start(protocol::PayloadView payload) {
     sendStatus();
 }
 
+/** States on the way to the target are never applied: they are the past. */
 void SupervisedRun::takeSnapshotFrame(const protocol::FrameView& frame) {
-    const std::uint64_t generation = frame.header.generation;
-    if (refusedGeneration_ == generation && frame.header.type != MessageType::SnapshotBegin)
+    if (isRefused_)
         return;
-    refusedGeneration_.reset();
     try {
-        if (auto snapshot = assembler_.take(frame)) {
-            observedAt_[generation] =
-                std::chrono::microseconds{static_cast<std::int64_t>(snapshot->begin.observedAtUs)};
-            queue_->push(std::move(snapshot));
-        }
+        if (!assembler_.take(frame) || frame.header.generation != target_)
+            return;
+        const auto& snapshot = assembler_.last();
+        observedAt_[target_] =
+            std::chrono::microseconds{static_cast<std::int64_t>(snapshot->begin.observedAtUs)};
+        queue_->push(snapshot);
     } catch (const protocol::ProtocolError& error) {
         // Not the supervisor's fault, who does not decode apps: the old state stays in force.
-        refusedGeneration_ = generation;
-        logError("snapshot rejected", {{"generation", generation}, {"reason", error.what()}});
-        onApplied(generation, {protocol::ApplyResult::Rejected, {}, error.what()});
+        isRefused_ = true;
+        logError("snapshot rejected", {{"generation", target_}, {"reason", error.what()}});
+        onApplied(target_, {protocol::ApplyResult::Rejected, {}, error.what()});
     }
 }
 

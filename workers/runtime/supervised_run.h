@@ -58,7 +58,8 @@ private:
     std::optional<ApplyQueue> queue_;
     protocol::SnapshotAssembler assembler_;
     /** The generation whose remaining frames are skipped: it was refused already. */
-    std::optional<std::uint64_t> refusedGeneration_;
+    std::uint64_t target_ = 0; ///< generation of the state that is to be applied
+    bool isRefused_ = false;   ///< something on the way there could not be taken
 
     std::unique_ptr<Timer> statusTimer_;
     std::unique_ptr<Timer> stopTimer_;

@@ -27,11 +27,23 @@ struct Transaction {
     protocol::SnapshotBegin begin{};
     protocol::SnapshotEnd end{};
 
-    explicit Transaction(std::uint64_t number) : generation{number} {
-        protocol::Checksum checksum;
+    /** @param base 0 = a whole state */
+    explicit Transaction(std::uint64_t number, std::uint64_t base = 0) : generation{number} {
         begin.version = protocol::kProtocolVersion;
-        begin.appCount = static_cast<std::uint32_t>(apps.size());
+        begin.base = base;
         begin.instanceCount = 7; // nobody here can count them
+        addUp();
+    }
+    void addInstances(const Payload& payload, std::size_t count) {
+        instances.insert(instances.end(), count, payload);
+        addUp();
+    }
+
+private:
+    void addUp() {
+        protocol::Checksum checksum;
+        begin.appCount = static_cast<std::uint32_t>(apps.size());
+        begin.payloadBytes = 0;
         for (const auto* list : {&apps, &instances})
             for (const Payload& payload : *list) {
                 begin.payloadBytes += payload.size();
@@ -70,12 +82,19 @@ bool takeAll(SnapshotRelay& relay, const Transaction& transaction) {
     return takeEnd(relay, transaction);
 }
 
+std::vector<std::uint64_t> generationsOf(SnapshotChain chain) {
+    std::vector<std::uint64_t> generations;
+    for (const SnapshotLink& link : chain)
+        generations.push_back(link.generation);
+    return generations;
+}
+
 } // namespace
 
 TEST_CASE("snapshot relay: keeps the frames exactly as they came", "[daemon]") {
     SnapshotRelay relay;
     CHECK(relay.generation() == 0);
-    CHECK(relay.newest() == nullptr);
+    CHECK(relay.chain().empty());
     const Transaction transaction{5};
     REQUIRE(takeAll(relay, transaction));
     CHECK(relay.generation() == 5);
@@ -87,7 +106,8 @@ TEST_CASE("snapshot relay: keeps the frames exactly as they came", "[daemon]") {
     for (const Payload& instances : transaction.instances)
         protocol::appendFrame(expected, MessageType::SnapshotInstances, 5, instances);
     protocol::appendFrame(expected, MessageType::SnapshotEnd, 5, encode(transaction.end));
-    CHECK(*relay.newest() == expected);
+    REQUIRE(relay.chain().size() == 1);
+    CHECK(*relay.chain()[0].frames == expected);
 }
 
 TEST_CASE("snapshot relay: an empty snapshot is one", "[daemon]") {
@@ -103,7 +123,7 @@ TEST_CASE("snapshot relay: an empty snapshot is one", "[daemon]") {
 TEST_CASE("snapshot relay: refuses what does not fit together and keeps what it had", "[daemon]") {
     SnapshotRelay relay;
     REQUIRE(takeAll(relay, Transaction{1}));
-    const protocol::SharedFrames kept = relay.newest();
+    const protocol::SharedFrames kept = relay.chain()[0].frames;
     Transaction bad{2};
 
     SECTION("wrong checksum") {
@@ -132,7 +152,8 @@ TEST_CASE("snapshot relay: refuses what does not fit together and keeps what it 
     takeContent(relay, bad);
     CHECK_THROWS_AS(takeEnd(relay, bad), ProtocolError);
 
-    CHECK(relay.newest() == kept);
+    REQUIRE(relay.chain().size() == 1);
+    CHECK(relay.chain()[0].frames == kept);
     CHECK(relay.generation() == 1);
     // Nothing is left of it: its end would now stand alone.
     CHECK_THROWS_AS(takeEnd(relay, bad), ProtocolError);
@@ -163,7 +184,7 @@ TEST_CASE("snapshot relay: refuses more than was announced, before the end", "[d
 TEST_CASE("snapshot relay: generations rise", "[daemon]") {
     SnapshotRelay relay;
     REQUIRE(takeAll(relay, Transaction{7}));
-    for (const std::uint64_t generation : {1U, 6U, 7U})
+    for (const std::uint64_t generation : {1U, 6U})
         CHECK_THROWS_AS(takeContent(relay, Transaction{generation}), ProtocolError);
     CHECK(takeAll(relay, Transaction{8}));
     CHECK(takeAll(relay, Transaction{100}));
@@ -187,7 +208,7 @@ TEST_CASE("snapshot relay: what a dead watcher began is dropped", "[daemon]") {
     takeContent(relay, transaction);
     relay.dropUnfinished();
     CHECK_THROWS_AS(takeEnd(relay, transaction), ProtocolError);
-    CHECK(relay.newest() == nullptr);
+    CHECK(relay.chain().empty());
 }
 
 TEST_CASE("snapshot relay: another version is refused", "[daemon]") {
@@ -202,7 +223,7 @@ TEST_CASE("snapshot relay: restores what another relay had, if it is whole", "[d
     const Transaction transaction{7};
     takeContent(before, transaction);
     REQUIRE(takeEnd(before, transaction));
-    const std::vector<std::byte>& frames = *before.newest();
+    const std::vector<std::byte>& frames = *before.chain()[0].frames;
     const auto fileOf = [](std::span<const std::byte> content) {
         UniqueFd file{::memfd_create("test", MFD_CLOEXEC)};
         writeAll(file.get(), content);
@@ -212,39 +233,147 @@ TEST_CASE("snapshot relay: restores what another relay had, if it is whole", "[d
     SnapshotRelay after;
     after.restore(fileOf(frames).get());
     CHECK(after.generation() == 7);
-    CHECK(*after.newest() == frames);
+    CHECK(*after.chain()[0].frames == frames);
 
     std::vector<std::byte> broken = frames;
-    broken.back() ^= std::byte{1};
+    broken[broken.size() / 2] ^= std::byte{1};
     SnapshotRelay none;
     CHECK_THROWS_AS(none.restore(fileOf(broken).get()), protocol::ProtocolError);
     none.restore(fileOf(std::span{frames}.first(frames.size() - 1)).get());
-    CHECK(none.newest() == nullptr);
+    CHECK(none.chain().empty());
     CHECK(none.generation() == 0);
+}
+
+TEST_CASE("snapshot relay: changes stand behind the whole state that they change", "[daemon]") {
+    SnapshotRelay relay;
+    REQUIRE(takeAll(relay, Transaction{3}));
+    REQUIRE(takeAll(relay, Transaction{4, 3}));
+    REQUIRE(takeAll(relay, Transaction{9, 4}));
+    CHECK(relay.generation() == 9);
+    CHECK(generationsOf(relay.chain()) == std::vector<std::uint64_t>{3, 4, 9});
+    CHECK(generationsOf(relay.chainFrom(0)) == std::vector<std::uint64_t>{3, 4, 9});
+    CHECK(generationsOf(relay.chainFrom(2)) == std::vector<std::uint64_t>{3, 4, 9});
+    CHECK(generationsOf(relay.chainFrom(3)) == std::vector<std::uint64_t>{4, 9});
+    CHECK(generationsOf(relay.chainFrom(4)) == std::vector<std::uint64_t>{9});
+    CHECK(relay.chainFrom(9).empty());
+
+    // Of another state, or of none.
+    for (const std::uint64_t base : {3U, 8U, 10U})
+        CHECK_THROWS_AS(takeContent(relay, Transaction{10, base}), ProtocolError);
+    CHECK_THROWS_AS(takeContent(relay, Transaction{9, 9}), ProtocolError);
+    SnapshotRelay empty;
+    CHECK_THROWS_AS(takeContent(empty, Transaction{1, 7}), ProtocolError);
+
+    // The next whole state replaces them.
+    REQUIRE(takeAll(relay, Transaction{10}));
+    CHECK(generationsOf(relay.chain()) == std::vector<std::uint64_t>{10});
+}
+
+TEST_CASE("snapshot relay: the newest state as a whole replaces what led to it", "[daemon]") {
+    SnapshotRelay relay;
+    Transaction change{2, 1};
+    change.end.state = {.appCount = 3, .instanceCount = 4, .checksum = 5};
+    takeAll(relay, Transaction{1});
+    REQUIRE(takeAll(relay, change));
+    Transaction whole{2};
+    CHECK_THROWS_AS(takeAll(relay, whole), ProtocolError); // it says that it is another state
+    CHECK(generationsOf(relay.chain()) == std::vector<std::uint64_t>{1, 2});
+    whole.end.state = change.end.state;
+    CHECK_FALSE(takeAll(relay, whole)); // nothing new
+    CHECK(generationsOf(relay.chain()) == std::vector<std::uint64_t>{2});
+    REQUIRE(takeAll(relay, Transaction{3, 2}));
+}
+
+TEST_CASE("snapshot relay: keeps so many octets and no more", "[daemon]") {
+    SnapshotRelay relay;
+    takeAll(relay, Transaction{1});
+    std::uint64_t generation = 1;
+    const auto flood = [&] {
+        while (generation < 1'000) {
+            Transaction change{generation + 1, generation};
+            change.addInstances(Payload(60'000), 10);
+            takeAll(relay, change);
+            ++generation;
+        }
+    };
+    CHECK_THROWS_WITH(flood(), "snapshot is larger than announced or allowed");
+    CHECK(generation > 400); // 256 MiB / 600 000
+    CHECK(relay.generation() == generation);
+    CHECK(takeAll(relay, Transaction{generation + 1}));
+    CHECK(relay.chain().size() == 1);
+}
+
+TEST_CASE("snapshot relay: restores changes, too", "[daemon]") {
+    SnapshotRelay before;
+    takeAll(before, Transaction{1});
+    takeAll(before, Transaction{2, 1});
+    const UniqueFd file{::memfd_create("test", MFD_CLOEXEC)};
+    for (const SnapshotLink& link : before.chain())
+        writeAll(file.get(), *link.frames);
+    SnapshotRelay after;
+    after.restore(file.get());
+    CHECK(after.generation() == 2);
+    CHECK(generationsOf(after.chain()) == std::vector<std::uint64_t>{1, 2});
 }
 
 TEST_CASE("snapshot delivery: nothing to send before the first snapshot", "[daemon]") {
     const SnapshotRelay relay;
     SnapshotDelivery delivery;
-    CHECK(delivery.next(relay) == nullptr);
+    CHECK(delivery.next(relay).empty());
     CHECK_FALSE(delivery.hasAcknowledged());
 }
 
-TEST_CASE("snapshot delivery: one in flight, the latest next, none in between", "[daemon]") {
+TEST_CASE("snapshot delivery: one in flight, the latest next", "[daemon]") {
     SnapshotRelay relay;
     SnapshotDelivery delivery;
     takeAll(relay, Transaction{1});
-    CHECK(delivery.next(relay) == relay.newest());
-    CHECK(delivery.next(relay) == nullptr);
+    CHECK(generationsOf(delivery.next(relay)) == std::vector<std::uint64_t>{1});
+    CHECK(delivery.next(relay).empty());
     for (const std::uint64_t generation : {2U, 3U, 4U}) {
         takeAll(relay, Transaction{generation});
-        CHECK(delivery.next(relay) == nullptr);
+        CHECK(delivery.next(relay).empty());
     }
-    delivery.acknowledge(1);
+    delivery.acknowledge(1, true);
     CHECK(delivery.hasAcknowledged());
-    CHECK(delivery.next(relay) == relay.newest());
-    delivery.acknowledge(4);
-    CHECK(delivery.next(relay) == nullptr);
+    CHECK(generationsOf(delivery.next(relay)) == std::vector<std::uint64_t>{4}); // a whole one
+    delivery.acknowledge(4, true);
+    CHECK(delivery.next(relay).empty());
+}
+
+TEST_CASE("snapshot delivery: a worker gets what leads on from what it has", "[daemon]") {
+    SnapshotRelay relay;
+    SnapshotDelivery delivery;
+    takeAll(relay, Transaction{1});
+    (void)delivery.next(relay);
+    takeAll(relay, Transaction{2, 1});
+    takeAll(relay, Transaction{3, 2});
+    delivery.acknowledge(1, true);
+    CHECK(generationsOf(delivery.next(relay)) == std::vector<std::uint64_t>{2, 3});
+    delivery.acknowledge(3, true);
+    CHECK(delivery.next(relay).empty());
+
+    SECTION("the state that it has, as a whole, is nothing to it") {
+        takeAll(relay, Transaction{3});
+        CHECK(delivery.next(relay).empty());
+        takeAll(relay, Transaction{4, 3});
+        CHECK(generationsOf(delivery.next(relay)) == std::vector<std::uint64_t>{4});
+    }
+    SECTION("what it had is replaced while it is away") {
+        takeAll(relay, Transaction{5});
+        takeAll(relay, Transaction{6, 5});
+        CHECK(generationsOf(delivery.next(relay)) == std::vector<std::uint64_t>{5, 6});
+    }
+    SECTION("after a rejection nobody knows what it has") {
+        takeAll(relay, Transaction{4, 3});
+        CHECK(generationsOf(delivery.next(relay)) == std::vector<std::uint64_t>{4});
+        delivery.acknowledge(4, false);
+        CHECK(delivery.next(relay).empty()); // the same again would not help
+        takeAll(relay, Transaction{5, 4});
+        CHECK(generationsOf(delivery.next(relay)) == std::vector<std::uint64_t>{1, 2, 3, 4, 5});
+        delivery.acknowledge(5, true);
+        takeAll(relay, Transaction{6, 5});
+        CHECK(generationsOf(delivery.next(relay)) == std::vector<std::uint64_t>{6});
+    }
 }
 
 TEST_CASE("snapshot delivery: workers share one buffer and wait for nobody", "[daemon]") {
@@ -252,12 +381,12 @@ TEST_CASE("snapshot delivery: workers share one buffer and wait for nobody", "[d
     SnapshotDelivery quick;
     SnapshotDelivery slow;
     takeAll(relay, Transaction{1});
-    const protocol::SharedFrames first = slow.next(relay);
-    CHECK(quick.next(relay) == first);
-    quick.acknowledge(1);
+    const protocol::SharedFrames first = slow.next(relay)[0].frames;
+    CHECK(quick.next(relay)[0].frames == first);
+    quick.acknowledge(1, true);
     takeAll(relay, Transaction{2});
-    CHECK(quick.next(relay) == relay.newest());
-    CHECK(slow.next(relay) == nullptr);
+    CHECK(generationsOf(quick.next(relay)) == std::vector<std::uint64_t>{2});
+    CHECK(slow.next(relay).empty());
     // The old buffer lives for the slow one only: relay, this test, and its queue (also this test).
     CHECK(first.use_count() == 1);
 }
@@ -265,17 +394,17 @@ TEST_CASE("snapshot delivery: workers share one buffer and wait for nobody", "[d
 TEST_CASE("snapshot delivery: an acknowledgement must be for what was sent", "[daemon]") {
     SnapshotRelay relay;
     SnapshotDelivery delivery;
-    CHECK_THROWS_AS(delivery.acknowledge(0), ProtocolError);
-    CHECK_THROWS_AS(delivery.acknowledge(1), ProtocolError);
+    CHECK_THROWS_AS(delivery.acknowledge(0, true), ProtocolError);
+    CHECK_THROWS_AS(delivery.acknowledge(1, true), ProtocolError);
     takeAll(relay, Transaction{1});
     (void)delivery.next(relay);
     takeAll(relay, Transaction{2});
-    CHECK_THROWS_AS(delivery.acknowledge(2), ProtocolError);
-    CHECK(delivery.acknowledge(1));
+    CHECK_THROWS_AS(delivery.acknowledge(2, true), ProtocolError);
+    CHECK(delivery.acknowledge(1, true));
     // Applied anew, as after SIGHUP to the worker.
-    CHECK_FALSE(delivery.acknowledge(1));
+    CHECK_FALSE(delivery.acknowledge(1, true));
     (void)delivery.next(relay);
-    CHECK_THROWS_AS(delivery.acknowledge(1), ProtocolError);
+    CHECK_THROWS_AS(delivery.acknowledge(1, true), ProtocolError);
 }
 
 } // namespace mmsd::supervisor

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,14 +49,25 @@ inline marathon::Now moment(std::chrono::milliseconds after = {}) {
 /** Keeps what was sent; decodes snapshots. */
 class RecordingOutlet final : public marathon::Outlet {
 public:
+    /** The state after each transaction that led to a new one. */
     std::vector<std::shared_ptr<const protocol::Snapshot>> snapshots;
-    std::vector<protocol::SharedFrames> frames;
+    std::vector<protocol::SharedFrames> frames; ///< all transactions
     std::vector<protocol::SourceStatus> statuses;
     std::vector<protocol::StatusReport> reports;
     bool isFull = false;
 
     void sendSnapshot(protocol::SharedFrames sent) override {
-        snapshots.push_back(protocol::decodeSnapshotFile(*sent));
+        std::span<const std::byte> rest{*sent};
+        bool isComplete = false;
+        while (const auto frame = protocol::takeFrame(rest))
+            isComplete = assembler_.take(*frame);
+        CHECK((isComplete && rest.empty()));
+        const auto& state = assembler_.last();
+        const bool isNew = snapshots.empty() || state->generation != snapshots.back()->generation;
+        if (isNew)
+            snapshots.push_back(state);
+        else // the same as a whole
+            CHECK(protocol::differences(snapshots.back().get(), *state).empty());
         frames.push_back(std::move(sent));
     }
     void sendStatus(const protocol::Payload& report) override {
@@ -65,6 +77,9 @@ public:
         statuses.push_back(status);
     }
     [[nodiscard]] bool isBusy() const override { return isFull; }
+
+private:
+    protocol::SnapshotAssembler assembler_;
 };
 
 /** An app with one host port and @p count running tasks on 10.0.0.1. */

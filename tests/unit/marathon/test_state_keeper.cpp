@@ -278,11 +278,11 @@ TEST_CASE("state_file: a write that failed is tried again", "[marathon][state_fi
     REQUIRE(::mkdir(obstacle.c_str(), 0700) == 0);
     scene.full({appJson("/a", 1)});
     timers.advance(seconds{1});
-    CHECK_FALSE(file.load().snapshot);
+    CHECK_FALSE(file.load());
     REQUIRE(::rmdir(obstacle.c_str()) == 0);
     timers.advance(seconds{10});
-    REQUIRE(file.load().snapshot);
-    CHECK(file.load().snapshot->generation == 1);
+    REQUIRE(file.load());
+    CHECK(file.load()->generation == 1);
     CHECK(timers.activeCount() == 0);
 }
 
@@ -294,31 +294,32 @@ TEST_CASE("state_file: keeps the last snapshot, at most once a second", "[marath
     {
         test::FakeTimerFactory timers;
         StateFile file{timers, open()};
-        CHECK_FALSE(file.load().snapshot);
+        CHECK_FALSE(file.load());
         Scene scene{0, &file};
         scene.full({appJson("/a", 1)});
         scene.full({appJson("/a", 2)});
-        CHECK_FALSE(file.load().snapshot);
+        CHECK_FALSE(file.load());
         timers.advance(seconds{1});
-        CHECK(file.load().snapshot->generation == 2);
+        CHECK(file.load()->generation == 2);
         scene.full({appJson("/a", 3)});
         file.flush();
-        CHECK(file.load().snapshot->generation == 3);
+        CHECK(file.load()->generation == 3);
         CHECK(timers.activeCount() == 0);
     }
 
     test::FakeTimerFactory timers;
     StateFile file{timers, open()};
-    const StateFile::Content kept = file.load();
-    REQUIRE(kept.snapshot);
+    const auto kept = file.load();
+    REQUIRE(kept);
 
     SECTION("a fresh supervisor gets it as it is") {
         Scene scene{0, &file};
-        scene.keeper.restore(*kept.snapshot);
-        scene.publisher.restore(*kept.snapshot, kept.frames);
+        scene.keeper.restore(*kept);
+        scene.publisher.restore(*kept);
         REQUIRE(scene.sent() == 1);
         CHECK(scene.last().generation == 3);
-        CHECK(*scene.outlet.frames[0] == *kept.frames);
+        CHECK(std::ranges::equal(scene.last().apps, kept->apps,
+                                 [](const auto& a, const auto& b) { return *a == *b; }));
         CHECK_FALSE(scene.keeper.confirmedAt());
         scene.full({appJson("/a", 3)});
         CHECK(scene.sent() == 1); // Marathon says the same
@@ -328,8 +329,8 @@ TEST_CASE("state_file: keeps the last snapshot, at most once a second", "[marath
     }
     SECTION("a supervisor that has it is left alone") {
         Scene scene{3, &file};
-        scene.keeper.restore(*kept.snapshot);
-        scene.publisher.restore(*kept.snapshot, kept.frames);
+        scene.keeper.restore(*kept);
+        scene.publisher.restore(*kept);
         CHECK(scene.sent() == 0);
         scene.full({appJson("/a", 3)});
         CHECK(scene.sent() == 0);
@@ -338,8 +339,8 @@ TEST_CASE("state_file: keeps the last snapshot, at most once a second", "[marath
     }
     SECTION("a supervisor that has a newer one gets the next in any case") {
         Scene scene{9, &file};
-        scene.keeper.restore(*kept.snapshot);
-        scene.publisher.restore(*kept.snapshot, kept.frames);
+        scene.keeper.restore(*kept);
+        scene.publisher.restore(*kept);
         CHECK(scene.sent() == 0);
         scene.full({appJson("/a", 3)});
         REQUIRE(scene.sent() == 1);
@@ -347,7 +348,7 @@ TEST_CASE("state_file: keeps the last snapshot, at most once a second", "[marath
     }
     SECTION("a damaged file is no state") {
         replaceFileAt(folder.fd(), "snapshot.bin", std::string_view{"damaged"}, 0600);
-        CHECK_FALSE(file.load().snapshot);
+        CHECK_FALSE(file.load());
     }
 }
 
@@ -357,7 +358,7 @@ TEST_CASE("state_keeper: a thin first answer does not empty the last run's state
     before.full(cluster(25));
     Scene scene{before.last().generation};
     scene.keeper.restore(before.last());
-    scene.publisher.restore(before.last(), before.outlet.frames.back());
+    scene.publisher.restore(before.last());
     scene.full({});
     CHECK(scene.sent() == 0);
     CHECK(scene.keeper.isHolding());

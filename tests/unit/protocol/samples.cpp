@@ -4,6 +4,9 @@
 
 #include "protocol/limits.h"
 
+#include <algorithm>
+#include <map>
+
 namespace mmsd::protocol::samples {
 
 namespace {
@@ -58,6 +61,7 @@ Ready ready() {
 
 SnapshotBegin snapshotBegin() {
     return {.version = kProtocolVersion,
+            .base = 41,
             .appCount = 3,
             .instanceCount = 7,
             .payloadBytes = 1'000,
@@ -69,7 +73,8 @@ SnapshotEnd snapshotEnd() {
     return {.appCount = 3,
             .instanceCount = 7,
             .payloadBytes = 1'000,
-            .checksum = 0x0123'4567'89ab'cdef};
+            .checksum = 0x0123'4567'89ab'cdef,
+            .state = {.appCount = 4, .instanceCount = 9, .checksum = 0xfedc'ba98'7654'3210}};
 }
 
 SnapshotApplied snapshotApplied() {
@@ -184,6 +189,27 @@ std::vector<std::byte> encodeFrames(std::uint64_t generation, const std::vector<
     return encodeSnapshot(generation, {.observedAtUs = 7, .cause = "test"}, pointers);
 }
 
+std::vector<std::byte> encodeChanges(std::uint64_t generation, std::uint64_t base,
+                                     const std::vector<App>& before,
+                                     const std::vector<App>& after) {
+    std::map<std::string, EncodedApp> encoded;
+    StateTotals totals;
+    for (const App& each : after)
+        addTo(totals, encoded[each.id] = encodeApp(each));
+    std::map<std::string, EncodedChange> changes;
+    for (const App& each : before)
+        if (!encoded.contains(each.id))
+            changes[each.id] = {each.id, nullptr};
+    for (const App& each : after)
+        if (std::ranges::find(before, each) == before.end())
+            changes[each.id] = {each.id, &encoded[each.id]};
+    std::vector<EncodedChange> list;
+    for (const auto& [id, change] : changes)
+        list.push_back(change);
+    return encodeTransaction(generation, {.base = base, .observedAtUs = 8, .cause = "change"}, list,
+                             totals);
+}
+
 std::vector<SamplePayload> payloads() {
     const EncodedApp encoded = encodeApp(app());
     SamplePayload applied = sampleOf("snapshot_applied", MessageType::SnapshotApplied,
@@ -206,6 +232,8 @@ std::vector<SamplePayload> payloads() {
         {"snapshot_app", MessageType::SnapshotApp, 42, encoded.app, recodeApp},
         {"snapshot_instances", MessageType::SnapshotInstances, 42, encoded.instances.at(0),
          recodeInstances},
+        {"snapshot_removed", MessageType::SnapshotRemoved, 42, encodeRemoved("/gone"),
+         [](PayloadView payload) { return encodeRemoved(decodeRemoved(payload)); }},
         end,
         applied,
         sampleOf("status", MessageType::Status, statusReport(), decodeStatusReport),

@@ -29,6 +29,11 @@ namespace mmsd::protocol::samples {
 [[nodiscard]] std::vector<std::byte> encodeFrames(std::uint64_t generation,
                                                   const std::vector<App>& apps);
 
+/** The frames that turn the state @p before, of generation @p base, into @p after. */
+[[nodiscard]] std::vector<std::byte> encodeChanges(std::uint64_t generation, std::uint64_t base,
+                                                   const std::vector<App>& before,
+                                                   const std::vector<App>& after);
+
 /** A payload and its decoder, for tests that run over all of them. */
 struct SamplePayload {
     std::string name; ///< file name in tests/golden/frames

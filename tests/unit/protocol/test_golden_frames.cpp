@@ -40,13 +40,19 @@ std::map<std::string, std::string> expectedFiles() {
         appendFrame(bytes, sample.type, sample.generation, sample.payload);
         files[sample.name + ".hex"] = toHex(bytes);
     }
-    for (const MessageType type : {MessageType::Reapply, MessageType::Shutdown}) {
+    const auto addEmpty = [&files](const char* name, MessageType type, std::uint64_t generation) {
         std::vector<std::byte> bytes;
-        appendFrame(bytes, type, 0, {});
-        files[type == MessageType::Reapply ? "reapply.hex" : "shutdown.hex"] = toHex(bytes);
-    }
+        appendFrame(bytes, type, generation, {});
+        files[name] = toHex(bytes);
+    };
+    addEmpty("reapply.hex", MessageType::Reapply, 0);
+    addEmpty("shutdown.hex", MessageType::Shutdown, 0);
+    addEmpty("snapshot_target.hex", MessageType::SnapshotTarget, 43);
     files["snapshot.hex"] = toHex(samples::encodeFrames(
         42, {samples::plainApp("/a", 2), samples::plainApp("/a/b", 0), samples::app()}));
+    files["changed_snapshot.hex"] = toHex(
+        samples::encodeChanges(43, 42, {samples::plainApp("/a", 2), samples::plainApp("/a/b", 0)},
+                               {samples::plainApp("/a", 1), samples::plainApp("/c", 1)}));
     files["version.txt"] = std::to_string(kProtocolVersion) + "\n";
     return files;
 }

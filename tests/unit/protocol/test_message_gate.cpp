@@ -49,7 +49,9 @@ const std::map<Sender, std::map<MessageType, std::string>> kAllowed{
       {MessageType::SnapshotBegin, "is"},
       {MessageType::SnapshotApp, "s"},
       {MessageType::SnapshotInstances, "s"},
-      {MessageType::SnapshotEnd, "s"}}},
+      {MessageType::SnapshotRemoved, "s"},
+      {MessageType::SnapshotEnd, "s"},
+      {MessageType::SnapshotTarget, "i"}}},
     {Sender::Watcher,
      {{MessageType::Ready, "o"},
       {MessageType::Pong, "is"},
@@ -58,6 +60,7 @@ const std::map<Sender, std::map<MessageType, std::string>> kAllowed{
       {MessageType::SnapshotBegin, "is"},
       {MessageType::SnapshotApp, "s"},
       {MessageType::SnapshotInstances, "s"},
+      {MessageType::SnapshotRemoved, "s"},
       {MessageType::SnapshotEnd, "s"}}},
     {Sender::Worker,
      {{MessageType::Ready, "o"},
@@ -67,7 +70,7 @@ const std::map<Sender, std::map<MessageType, std::string>> kAllowed{
 };
 
 bool carriesGeneration(MessageType type) {
-    return type >= MessageType::SnapshotBegin && type <= MessageType::SnapshotApplied;
+    return type >= MessageType::SnapshotBegin && type <= MessageType::SnapshotTarget;
 }
 
 } // namespace
@@ -146,14 +149,18 @@ TEST_CASE("gate: Begin drops an unfinished snapshot", "[protocol][gate]") {
     CHECK(isAdmitted(gate, MessageType::SnapshotApp, kGeneration + 1));
 }
 
-TEST_CASE("gate: the watcher's completed generations rise", "[protocol][gate]") {
+TEST_CASE("gate: the watcher's completed generations never fall", "[protocol][gate]") {
     MessageGate gate = gateIn(Sender::Watcher, GatePhase::InSnapshot);
     // Unfinished: the same number may be tried again.
     CHECK(isAdmitted(gate, MessageType::SnapshotBegin, kGeneration));
     CHECK(isAdmitted(gate, MessageType::SnapshotEnd, kGeneration));
-    CHECK_FALSE(isAdmitted(gate, MessageType::SnapshotBegin, kGeneration));
+    // Ended: the same once more is that state as a whole.
+    CHECK(isAdmitted(gate, MessageType::SnapshotBegin, kGeneration));
+    CHECK(isAdmitted(gate, MessageType::SnapshotEnd, kGeneration));
     CHECK_FALSE(isAdmitted(gate, MessageType::SnapshotBegin, kGeneration - 1));
     CHECK(isAdmitted(gate, MessageType::SnapshotBegin, kGeneration + 1));
+    MessageGate fresh = gateIn(Sender::Watcher, GatePhase::Idle);
+    CHECK_FALSE(isAdmitted(fresh, MessageType::SnapshotBegin, 0));
 }
 
 TEST_CASE("gate: the supervisor may repeat a snapshot, but not number 0", "[protocol][gate]") {

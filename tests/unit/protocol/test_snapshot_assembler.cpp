@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <random>
 
 namespace mmsd::protocol {
 
@@ -28,14 +30,15 @@ std::vector<OwnedFrame> split(const Bytes& bytes) {
     return frames;
 }
 
+/** The state after these frames, if they complete a transaction. */
 std::shared_ptr<const Snapshot> feed(SnapshotAssembler& assembler,
                                      const std::vector<OwnedFrame>& frames) {
-    std::shared_ptr<const Snapshot> result;
+    bool isComplete = false;
     for (const OwnedFrame& frame : frames) {
-        CHECK_FALSE(result);
-        result = assembler.take({frame.header, frame.payload});
+        CHECK_FALSE(isComplete);
+        isComplete = assembler.take({frame.header, frame.payload});
     }
-    return result;
+    return isComplete ? assembler.last() : nullptr;
 }
 
 std::shared_ptr<const Snapshot> feed(SnapshotAssembler& assembler, const Bytes& bytes) {
@@ -151,7 +154,7 @@ TEST_CASE("assembler: refuses what does not follow the order", "[protocol][assem
             changedFrames.push_back(frames[i]);
         SnapshotAssembler assembler;
         CHECK_THROWS_AS(feed(assembler, changedFrames), ProtocolError);
-        CHECK_FALSE(assembler.last());
+        CHECK(assembler.last() == nullptr);
     }
 }
 
@@ -209,17 +212,129 @@ TEST_CASE("assembler: refuses other messages", "[protocol][assembler]") {
                     ProtocolError);
 }
 
-TEST_CASE("snapshot file: holds one whole snapshot and nothing else", "[protocol][assembler]") {
+TEST_CASE("assembler: a change brings what differs, and keeps the other objects",
+          "[protocol][assembler]") {
+    SnapshotAssembler assembler;
+    const std::vector<App> before{samples::plainApp("/a"), samples::plainApp("/b"),
+                                  samples::plainApp("/d"), samples::plainApp("/e")};
+    std::vector<App> after{samples::plainApp("/0"), samples::plainApp("/a"),
+                           samples::plainApp("/b", 3), samples::plainApp("/c"),
+                           samples::plainApp("/e")};
+    const auto first = feed(assembler, samples::encodeFrames(4, before));
+    const Bytes change = samples::encodeChanges(6, 4, before, after);
+    CHECK(change.size() < samples::encodeFrames(6, after).size());
+    const auto second = feed(assembler, change);
+    REQUIRE(second);
+    CHECK(second->generation == 6);
+    CHECK(second->begin.cause == "change");
+    CHECK(second->instanceCount == 7);
+    REQUIRE(second->apps.size() == after.size());
+    for (std::size_t i = 0; i < after.size(); ++i)
+        CHECK(*second->apps[i] == after[i]);
+    CHECK(second->apps[1] == first->apps[0]);
+    CHECK(second->apps[4] == first->apps[3]);
+    CHECK(first->apps.size() == 4); // a state once given out stays what it was
+
+    const auto third = feed(assembler, samples::encodeChanges(7, 6, after, {}));
+    REQUIRE(third);
+    CHECK(third->apps.empty());
+    CHECK(feed(assembler, samples::encodeChanges(8, 7, {}, before))->apps.size() == 4);
+}
+
+TEST_CASE("assembler: random changes lead where whole states do", "[protocol][assembler]") {
+    std::minstd_rand random{11};
+    SnapshotAssembler changed;
+    std::vector<App> before;
+    REQUIRE(feed(changed, samples::encodeFrames(1, before)));
+    for (std::uint64_t generation = 2; generation < 300; ++generation) {
+        std::map<std::string, App> apps;
+        for (const App& app : before)
+            apps[app.id] = app;
+        for (auto count = random() % 6; count > 0; --count) {
+            const std::string id = "/" + std::to_string(random() % 40);
+            if (random() % 3 == 0)
+                apps.erase(id);
+            else
+                apps[id] = samples::plainApp(id, random() % 4);
+        }
+        std::vector<App> after;
+        for (const auto& [id, app] : apps)
+            after.push_back(app);
+        const auto result =
+            feed(changed, random() % 10 == 0
+                              ? samples::encodeFrames(generation, after)
+                              : samples::encodeChanges(generation, generation - 1, before, after));
+        REQUIRE(result);
+        REQUIRE(std::ranges::equal(result->apps, after,
+                                   [](const auto& a, const App& b) { return *a == b; }));
+        before = std::move(after);
+    }
+}
+
+TEST_CASE("assembler: refuses a change of a state that is not here, or of what is not in it",
+          "[protocol][assembler]") {
+    const std::vector<App> before{samples::plainApp("/a"), samples::plainApp("/b")};
+    const std::vector<App> after{samples::plainApp("/a", 2), samples::plainApp("/c")};
+    SnapshotAssembler none;
+    CHECK_THROWS_WITH(feed(none, samples::encodeChanges(5, 4, before, after)),
+                      "snapshot changes generation 4, and 0 is here");
+
+    SnapshotAssembler assembler;
+    const auto kept = feed(assembler, samples::encodeFrames(4, before));
+    CHECK_THROWS_AS(feed(assembler, samples::encodeChanges(6, 5, before, after)), ProtocolError);
+    // Based on the right number, but on another content.
+    const std::vector<App> other{samples::plainApp("/a"), samples::plainApp("/b", 7)};
+    const std::vector<App> otherAfter{samples::plainApp("/a", 2), samples::plainApp("/b", 7)};
+    CHECK_THROWS_WITH(feed(assembler, samples::encodeChanges(5, 4, other, otherAfter)),
+                      "snapshot leads to another state than it says");
+    CHECK_THROWS_WITH(feed(assembler, samples::encodeChanges(5, 4, {samples::plainApp("/x")}, {})),
+                      "app /x is to be removed and is not there");
+
+    auto frames = split(samples::encodeChanges(5, 4, before, after)); // /a, /b goes, /c
+    REQUIRE(frames.size() == 7);
+    REQUIRE(frames[3].header.type == MessageType::SnapshotRemoved);
+    std::swap(frames[3], frames[4]);
+    CHECK_THROWS_AS(feed(assembler, frames), ProtocolError);
+    // A whole state removes nothing.
+    frames = split(samples::encodeChanges(5, 4, before, after));
+    frames[0].payload = changed<SnapshotBegin>(frames[0], decodeSnapshotBegin,
+                                               [](SnapshotBegin& begin) { begin.base = 0; });
+    CHECK_THROWS_AS(feed(assembler, frames), ProtocolError);
+    CHECK(assembler.last() == kept);
+    CHECK(feed(assembler, samples::encodeChanges(5, 4, before, after)));
+}
+
+TEST_CASE("snapshot file: begins with a whole state", "[protocol][assembler]") {
     const Bytes file = twoApps(4);
-    CHECK(decodeSnapshotFile(file)->generation == 4);
+    CHECK(decodeSnapshotFile(file).snapshot->generation == 4);
+    CHECK(decodeSnapshotFile(file).flaw.empty());
     for (std::size_t size = 0; size < file.size(); ++size)
         CHECK_THROWS_AS(decodeSnapshotFile(std::span{file}.first(size)), ProtocolError);
-    Bytes longer = file;
-    longer.push_back(std::byte{0});
-    CHECK_THROWS_AS(decodeSnapshotFile(longer), ProtocolError);
     Bytes otherVersion = file;
     otherVersion[kHeaderSize] = std::byte{77};
     CHECK_THROWS_WITH(decodeSnapshotFile(otherVersion), mmsd::test::containsText("version 77"));
+    CHECK_THROWS_AS(decodeSnapshotFile(samples::encodeChanges(5, 4, {}, {})), ProtocolError);
+}
+
+TEST_CASE("snapshot file: what is torn behind a good state costs only that",
+          "[protocol][assembler]") {
+    const Bytes whole = twoApps(4);
+    const Bytes change =
+        samples::encodeChanges(5, 4, {samples::plainApp("/a", 2), samples::plainApp("/b", 1)},
+                               {samples::plainApp("/a", 2)});
+    for (std::size_t size = 0; size <= change.size(); ++size) {
+        Bytes file = whole;
+        file.insert(file.end(), change.begin(), change.begin() + static_cast<std::ptrdiff_t>(size));
+        const SnapshotFile read = decodeSnapshotFile(file);
+        const bool isWhole = size == change.size();
+        CHECK(read.snapshot->generation == (isWhole ? 5 : 4));
+        CHECK(read.flaw.empty() == (isWhole || size == 0));
+    }
+    Bytes file = whole;
+    file.insert(file.end(), change.begin(), change.end());
+    file[whole.size() + change.size() - 1] ^= std::byte{1};
+    CHECK(decodeSnapshotFile(file).snapshot->generation == 4);
+    CHECK(decodeSnapshotFile(file).flaw == "snapshot leads to another state than it says");
 }
 
 } // namespace mmsd::protocol

@@ -205,7 +205,7 @@ TEST_CASE("state codec: a snapshot announces what it holds", "[protocol][state_c
 TEST_CASE("state codec: a snapshot has a limited number of instances", "[protocol][state_codec]") {
     EncodedApp app;
     app.instanceCount = kMaxInstancesPerApp;
-    const std::vector<const EncodedApp*> many(17, &app);
+    const std::vector<const EncodedApp*> many(17, &app); // 17 * 65 536 is above the limit
     CHECK_THROWS_WITH(encodeSnapshot(1, {}, many), mmsd::test::containsText("instances"));
     EncodedApp empty;
     const std::vector<const EncodedApp*> apps(kMaxApps + 1, &empty);

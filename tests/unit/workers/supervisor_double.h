@@ -77,6 +77,7 @@ public:
         }
     }
     void sendSnapshot(std::uint64_t generation, const std::vector<protocol::App>& apps) {
+        send(protocol::MessageType::SnapshotTarget, {}, generation);
         sendBytes(framesOf(generation, apps));
     }
     static std::vector<std::byte> framesOf(std::uint64_t generation,

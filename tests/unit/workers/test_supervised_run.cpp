@@ -125,6 +125,7 @@ TEST_CASE("supervised run: a broken snapshot is rejected, the next one taken",
     static_cast<void>(protocol::takeFrame(rest)); // Begin
     const std::size_t firstApp = frames.size() - rest.size();
     frames[firstApp + protocol::kHeaderSize] ^= std::byte{0xff};
+    f.supervisor.send(MessageType::SnapshotTarget, {}, 2);
     f.supervisor.sendBytes(frames);
     const auto rejected = f.supervisor.awaitApplied(2);
     CHECK(rejected.result == ApplyResult::Rejected);
