@@ -71,7 +71,8 @@ void SnapshotRelay::begin(const protocol::FrameView& frame) {
     const std::uint64_t base = pending_->begin.base;
     // The same one again is the newest state as a whole, in place of what led to it.
     const bool isWhole = base == 0 && generation >= generation_ && generation != 0;
-    const bool isChange = base != 0 && base == generation_ && generation > base;
+    const bool isChange = base != 0 && base == generation_ && generation > base &&
+                          chain_.size() < protocol::kMaxChain;
     if ((!isWhole && !isChange) || generation - generation_ > kMostSkipped)
         throw ProtocolError{"snapshot " + std::to_string(generation) + " on " +
                             std::to_string(base) + " does not follow " +

@@ -19,6 +19,8 @@ inline constexpr std::size_t kMaxString = 65'535;
 
 /** Octets of all frames of one snapshot: 10 000 apps × 10 instances need about 20 MB. */
 inline constexpr std::size_t kMaxSnapshotBytes = 256u << 20;
+/** Snapshots that lead from a whole state to the newest, and that one. */
+inline constexpr std::size_t kMaxChain = 4'096;
 inline constexpr std::uint32_t kMaxApps = 65'536;
 inline constexpr std::uint32_t kMaxInstances = 1'048'576;
 inline constexpr std::size_t kMaxInstancesPerApp = 65'536;

@@ -18,7 +18,7 @@ using protocol::InstancePort;
 using protocol::Serving;
 
 /** True if all that keeps the instance from being reached is a missing address. */
-bool isUnresolved(const MarathonApp& app, const Instance& instance) {
+bool isUnresolved(const MarathonApp& app, const MarathonTask& task, const Instance& instance) {
     if (app.rules.empty())
         return instance.hostAddresses.empty();
     bool lacksAddress = false;
@@ -26,7 +26,8 @@ bool isUnresolved(const MarathonApp& app, const Instance& instance) {
         const bool isOnContainer = app.rules[i].kind == PortRule::Kind::ContainerPort;
         const auto& addresses =
             isOnContainer ? instance.containerAddresses : instance.hostAddresses;
-        const bool isKnown = isOnContainer || instance.ports[i].number != 0;
+        const bool isKnown =
+            (isOnContainer && !task.endedPorts.contains(i)) || instance.ports[i].number != 0;
         if (isKnown && !addresses.empty())
             return false;
         lacksAddress = lacksAddress || isKnown;
@@ -47,13 +48,14 @@ Instance makeInstance(const MarathonApp& app, const MarathonTask& task, Serving 
                       .ports = {}};
     bool isOnContainer = false;
     for (const PortRule& rule : app.rules) {
-        instance.ports.push_back(resolvePort(rule, task));
+        const bool hasEnded = task.endedPorts.contains(instance.ports.size());
+        instance.ports.push_back(hasEnded ? protocol::InstancePort{} : resolvePort(rule, task));
         isOnContainer = isOnContainer || rule.kind == PortRule::Kind::ContainerPort;
     }
     // In bridge mode they are internal to the agent's docker: never route to them.
     if (isOnContainer)
         instance.containerAddresses = task.addresses;
-    if (isServing(instance) && isUnresolved(app, instance))
+    if (isServing(instance) && isUnresolved(app, task, instance))
         instance.serving = Serving::Unresolved;
     return instance;
 }

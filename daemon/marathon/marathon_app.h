@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct MarathonTask {
     std::string agentId;
     std::string host;                 ///< may be empty (null in old versions)
     std::vector<std::uint16_t> ports; ///< host ports; 0 = out of range
+    std::set<std::size_t> endedPorts; ///< port indices of a pod whose container has ended
     std::vector<IpAddress> addresses; ///< the task's own, IPv4 first
     protocol::TaskState state = protocol::TaskState::Staging;
     protocol::Health health = protocol::Health::NoChecks;

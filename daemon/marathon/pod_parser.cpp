@@ -202,9 +202,9 @@ struct Containers {
     bool isUnhealthy = false;
 };
 
-/** Reads the state of each container, and the host ports of those that run. */
-Containers readContainers(const JsonFields& instance, const Spec& spec,
-                          std::vector<std::uint16_t>& ports, ProblemList& problems) {
+/** Reads the state of each container, the host ports of those that run, and which have ended. */
+Containers readContainers(const JsonFields& instance, const Spec& spec, MarathonTask& task,
+                          ProblemList& problems) {
     Containers all;
     Containers withEndpoints;
     for (const JsonValue item : instance.list("containers")) {
@@ -225,13 +225,17 @@ Containers readContainers(const JsonFields& instance, const Spec& spec,
             all.isUnhealthy = all.isUnhealthy || verdict == false;
             all.healthy += verdict == true ? 1 : 0;
         }
-        for (std::size_t i = 0; state && i < spec.endpoints.size(); ++i) {
+        for (std::size_t i = 0; i < spec.endpoints.size(); ++i) {
+            if (!state && spec.endpoints[i].container == name)
+                task.endedPorts.insert(i);
+            if (!state)
+                continue;
             for (const JsonValue endpoint : container.list("endpoints")) {
                 if (spec.endpoints[i].container == name &&
                     endpoint["name"].string() == spec.endpoints[i].name)
-                    ports[i] = JsonFields{endpoint, "instances.endpoints", problems}
-                                   .port("allocatedHostPort")
-                                   .value_or(0);
+                    task.ports[i] = JsonFields{endpoint, "instances.endpoints", problems}
+                                        .port("allocatedHostPort")
+                                        .value_or(0);
             }
         }
     }
@@ -255,7 +259,7 @@ std::optional<MarathonTask> parseInstance(const JsonFields& fields, const Spec& 
         task.host.clear();
     }
     task.ports.resize(spec.endpoints.size());
-    const Containers containers = readContainers(fields, spec, task.ports, problems);
+    const Containers containers = readContainers(fields, spec, task, problems);
     const bool isYoung = status == "PENDING" || status == "STAGING";
     if (!isYoung && !containers.state)
         return std::nullopt;

@@ -97,6 +97,7 @@ _BREACHES_OF_THE_SOURCE = {
     "replay": "SnapshotBegin has the wrong generation",
     "other-state-again": "snapshot is another one than before",
     "change-of-another-state": "does not follow",
+    "endless-changes": "does not follow",
     "jump": "does not follow",
     "too-few": "snapshot does not have what it announced",
     "too-many": "snapshot is larger than announced or allowed",

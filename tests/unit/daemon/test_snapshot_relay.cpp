@@ -303,6 +303,19 @@ TEST_CASE("snapshot relay: keeps so many octets and no more", "[daemon]") {
     CHECK(relay.chain().size() == 1);
 }
 
+TEST_CASE("snapshot relay: keeps so many changes and no more", "[daemon]") {
+    SnapshotRelay relay;
+    takeAll(relay, Transaction{1});
+    std::uint64_t generation = 1;
+    const auto flood = [&] {
+        for (;; ++generation)
+            takeAll(relay, Transaction{generation + 1, generation});
+    };
+    CHECK_THROWS_AS(flood(), ProtocolError);
+    CHECK(relay.chain().size() == protocol::kMaxChain);
+    CHECK(takeAll(relay, Transaction{generation + 1}));
+}
+
 TEST_CASE("snapshot relay: restores changes, too", "[daemon]") {
     SnapshotRelay before;
     takeAll(before, Transaction{1});

@@ -144,6 +144,9 @@ TEST_CASE("pod_parser: what has ended has no endpoint", "[marathon][pod]") {
     const MarathonApp pod = parsePod(podWith(instance("TASK_FINISHED")));
     REQUIRE(pod.tasks.size() == 1); // the other container runs
     CHECK(endpointsOf(pod) == Texts{"-", "-", "10.0.0.9:514"});
+    // The instance's own address lives on, with the ports of its other containers.
+    CHECK(endpointsOf(parsePod(podWith(instance("TASK_FINISHED"), "container"))) ==
+          Texts{"-", "-", "10.0.0.9:514"});
     CHECK(
         parsePod(podWith(instance("TASK_RUNNING", "[]", R"("status":"TERMINAL")"))).tasks.empty());
     const MarathonApp young =
