@@ -43,6 +43,7 @@ bool SnapshotRelay::take(const protocol::FrameView& frame) {
     const bool isNew = frame.header.generation != generation_;
     if (pending_->begin.base == 0)
         chain_.clear();
+    octets_ = keptOctets() + pending_->frames.size();
     chain_.push_back({frame.header.generation,
                       std::make_shared<const std::vector<std::byte>>(std::move(pending_->frames))});
     generation_ = frame.header.generation;
@@ -51,10 +52,9 @@ bool SnapshotRelay::take(const protocol::FrameView& frame) {
 }
 
 SnapshotChain SnapshotRelay::chainFrom(std::uint64_t generation) const noexcept {
-    if (chain_.empty() || generation < chain_.front().generation)
-        return chain_;
-    const auto next = std::ranges::upper_bound(chain_, generation, {}, &SnapshotLink::generation);
-    return {next, chain_.end()};
+    // Of what is older than the whole state at the front, everything is behind it.
+    return {std::ranges::upper_bound(chain_, generation, {}, &SnapshotLink::generation),
+            chain_.end()};
 }
 
 void SnapshotRelay::restore(int file) {
@@ -74,12 +74,8 @@ void SnapshotRelay::begin(const protocol::FrameView& frame) {
     const bool isChange = base != 0 && base == generation_ && generation > base &&
                           chain_.size() < protocol::kMaxChain;
     if ((!isWhole && !isChange) || generation - generation_ > kMostSkipped)
-        throw ProtocolError{"snapshot " + std::to_string(generation) + " on " +
-                            std::to_string(base) + " does not follow " +
+        throw ProtocolError{"snapshot " + std::to_string(generation) + " does not follow " +
                             std::to_string(generation_)};
-    if (isChange)
-        for (const SnapshotLink& link : chain_)
-            pending_->octetsBefore += link.frames->size();
     // A hint only: what is announced may never come. Apps have one frame each, and most of them
     // one more for their instances.
     pending_->frames.reserve(
@@ -100,7 +96,7 @@ void SnapshotRelay::append(const protocol::FrameView& frame) {
     const std::size_t size = pending.frames.size() + protocol::kHeaderSize + frame.payload.size();
     if (pending.appCount > pending.begin.appCount ||
         pending.payloadBytes > pending.begin.payloadBytes ||
-        pending.octetsBefore + size > protocol::kMaxSnapshotBytes)
+        keptOctets() + size > protocol::kMaxSnapshotBytes)
         throw ProtocolError{"snapshot is larger than announced or allowed"};
     protocol::appendFrame(pending.frames, frame.header.type, frame.header.generation,
                           frame.payload);

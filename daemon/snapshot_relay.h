@@ -29,8 +29,8 @@ public:
     /** Takes one Snapshot* frame of the watcher.
      *  @return true if it completed a transaction that leads to a newer state
      *  @throws ProtocolError on a generation that does not rise, a base that is not the newest,
-     * wrong counts, sizes or checksum, or more than kMaxSnapshotBytes in all; the unfinished
-     *          transaction is dropped, the newest state stays */
+     *          wrong counts, sizes or checksum, or more than kMaxChain and kMaxSnapshotBytes allow;
+     *          the unfinished transaction is dropped, the newest state stays */
     bool take(const protocol::FrameView& frame);
     /** Takes the chain() of another relay from a file. @throws ProtocolError like take() */
     void restore(int file);
@@ -48,17 +48,21 @@ private:
     void begin(const protocol::FrameView& frame);
     void append(const protocol::FrameView& frame);
     void end(const protocol::FrameView& frame);
+    /** Octets of the chain that stay when the transaction under way ends. */
+    [[nodiscard]] std::size_t keptOctets() const noexcept {
+        return pending_->begin.base != 0 ? octets_ : 0;
+    }
 
     struct Transaction {
         protocol::SnapshotBegin begin{};
         std::vector<std::byte> frames{};
-        std::size_t octetsBefore = 0; ///< of the chain that it lengthens
         std::uint64_t payloadBytes = 0;
         std::uint32_t appCount = 0;
         protocol::Checksum checksum{};
     };
     std::optional<Transaction> pending_;
     std::vector<SnapshotLink> chain_;
+    std::size_t octets_ = 0; ///< of the chain
     std::uint64_t generation_ = 0;
     protocol::StateTotals totals_{};
 };

@@ -196,8 +196,6 @@ void Supervisor::onSourceFrame(const protocol::FrameView& frame) {
     if (frame.header.type == MessageType::SourceStatus) {
         source_ = protocol::decodeSourceStatus(frame.payload);
     } else if (relay_.take(frame)) {
-        logDebug("snapshot", {{"generation", relay_.generation()},
-                              {"bytes", relay_.chain().back().frames->size()}});
         for (WorkerProcess& process : processes_)
             process.offer(relay_);
     } else {
