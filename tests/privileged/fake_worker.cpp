@@ -317,6 +317,8 @@ private:
             send(MessageType::Pong, {frame.payload.begin(), frame.payload.end()});
             return -1;
         case MessageType::SnapshotEnd:
+            if (frame.header.generation != target_)
+                return -1; // on the way there
             say("snapshot " + std::to_string(frame.header.generation));
             if (!has("no-acknowledgement"))
                 send(MessageType::SnapshotApplied,
@@ -327,6 +329,8 @@ private:
                      frame.header.generation);
             return -1;
         case MessageType::SnapshotTarget:
+            target_ = frame.header.generation;
+            return -1;
         case MessageType::SnapshotBegin:
         case MessageType::SnapshotApp:
         case MessageType::SnapshotInstances:
@@ -362,7 +366,8 @@ private:
     std::vector<std::string> arguments_;
     std::set<std::string, std::less<>> behaviours_;
     std::vector<std::byte> input_;
-    std::uint64_t generation_ = 0;
+    std::uint64_t generation_ = 0; ///< last one published
+    std::uint64_t target_ = 0;
 };
 
 void installSignals() {
