@@ -25,6 +25,7 @@ class DnsMmsd:
 
     def __init__(self, double, mmsd, port: int) -> None:
         double.add_app("/web", instances=3)
+        self.double = double
         self.mmsd = mmsd
         self.port = port
         mmsd.start()
@@ -129,6 +130,12 @@ def test_one_is_restarted_under_load(start, victim, number):
 def test_a_reload_changes_their_number(start):
     """More and fewer without touching those that stay; new ones answer their share."""
     served = start(None)
+    served.double.add_app("/" + "x" * 64)  # no DNS label, as each process says
+
+    def refusing() -> set[str]:
+        return {refusal["process"] for refusal in served.mmsd.status()["refusals"]
+                if refusal["process"].startswith("dns-server")}
+
     served.wait_running("dns-server")
     first = served.mmsd.pid("dns-server")
     with served.udp_load(pause=0.001) as load:
@@ -136,6 +143,7 @@ def test_a_reload_changes_their_number(start):
             served.mmsd.config.write_text(f"dns-processes = {count}\n")
             served.mmsd.signal("mmsd", signal.SIGHUP)
             served.wait_running(*NAMES[:count])
+            wait_for("refusals of those that run", lambda: refusing() == set(NAMES[:count]))
             load.wait_for_more(3)
     assert served.mmsd.pid("dns-server") == first
     assert (load.refused, load.wrong) == (0, 0)

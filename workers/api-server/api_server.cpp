@@ -10,6 +10,7 @@
 #include "workers/api-server/report_values.h"
 #include "workers/api-server/state_changes.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -120,6 +121,11 @@ void ApiServer::onWorkerStatus(std::string_view process, protocol::StatusReport 
 }
 
 void ApiServer::onProcessStatus(protocol::ProcessStatus status) {
+    // What a process that is not wanted any more said last must not stay as if it were so.
+    std::erase_if(state_.reports, [&status](const auto& report) {
+        return std::ranges::find(status.processes, report.first, &protocol::ProcessInfo::name) ==
+               status.processes.end();
+    });
     state_.processes = std::move(status);
     state_.processesAt = now().monotonic;
     trackLag(state_, state_.processesAt);
