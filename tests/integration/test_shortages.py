@@ -94,6 +94,30 @@ def test_full_disk(small_disk, expect_state):
     assert mmsd.pids() == pids and not any(restarts(mmsd).values())
 
 
+def test_full_disk_cuts_the_state_short(small_disk, expect_state):
+    """What was written in part is no part of the state, and is replaced when there is room."""
+    mmsd, double = small_disk
+    for number in range(30):
+        double.add_app(f"/app-{number:02}", instances=2)
+    expect_state(mmsd, double)
+    wait_for("all of it on disk", lambda: b"/app-29" in (mmsd.state / "watcher/snapshot.bin").read_bytes())
+    filler = fill(mmsd.state)
+    # Several pages: what fits into the last one of the file is not enough.
+    for number in range(20):
+        double.scale(f"/app-{number:02}", 12)
+    expect_served(mmsd, "/app-19", 12)
+    wait_for("the report", lambda: "cannot keep the state on disk, will be retried" in mmsd.log, RECOVERY)
+    filler.unlink()
+    wait_for("the state on disk", lambda: "the state on disk is kept again" in mmsd.log, RECOVERY)
+    expect_state(mmsd, double, timeout=RECOVERY)
+    assert mmsd.stop() == 0
+    double.pause()
+    for path in mmsd.confd.glob("*.instances"):
+        path.unlink()
+    mmsd.start()
+    expect_state(mmsd, double)
+
+
 def test_full_disk_at_a_restart(small_disk, expect_state):
     """A process that starts while nothing can be written does its work all the same."""
     mmsd, double = small_disk
