@@ -107,6 +107,8 @@ class Bench:
         folder = self.haproxy.folder
         path = folder / "bench.sock"
         arguments = [haproxy_binary(), "-db", "-f", "haproxy.cfg"]
+        if (folder / "current/apps").exists():
+            arguments += ["-f", "apps"]
         if inherits:
             generation = os.readlink(folder / "current").removeprefix("gen-")
             arguments += ["-x", f"../haproxy-{generation}.sock"]

@@ -4,8 +4,7 @@
 // With MMSD_FUZZ_HAPROXY=N the real `haproxy -c` judges every Nth text that labels had a part in.
 #include "common/file_io.h"
 #include "tests/support/temp_dir.h"
-#include "workers/haproxy-manager/exposure.h"
-#include "workers/haproxy-manager/haproxy_config.h"
+#include "workers/haproxy-manager/wanted_config.h"
 
 #include <algorithm>
 #include <array>
@@ -178,7 +177,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static std::size_t rounds = 0;
     const bool hasGateway = data[0] % 2 == 0;
     Fields fields{{reinterpret_cast<const char*>(data + 1), size - 1}};
-    protocol::Snapshot snapshot;
+    const auto snapshot = std::make_shared<protocol::Snapshot>();
     std::vector<protocol::App> apps;
     for (std::uint16_t port = 10'000; port < 10'008 && !fields.isAtEnd(); port += 2)
         apps.push_back(makeApp(fields.next(), fields, port));
@@ -186,12 +185,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto duplicates = std::ranges::unique(apps, {}, &protocol::App::id);
     apps.erase(duplicates.begin(), duplicates.end());
     for (protocol::App& app : apps)
-        snapshot.apps.push_back(std::make_shared<const protocol::App>(std::move(app)));
+        snapshot->apps.push_back(std::make_shared<const protocol::App>(std::move(app)));
 
     ExposureRules rules;
     rules.hasGateway = hasGateway;
-    const Model model = expose(snapshot, rules, {});
-    const Config config = makeConfig(model, options(hasGateway));
+    WantedConfig wanted{rules, options(hasGateway).bindIp};
+    wanted.update(snapshot, {});
+    wanted.setGlobals(options(hasGateway), "");
+    const Config config = wanted.config();
     for (const FragmentPtr& fragment : config.fragments)
         checkFragment(*fragment);
     for (const auto& [name, content] : config.maps)
@@ -203,10 +204,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!(again == config))
         fail("reads back as something else", rendered.text);
     // Whom the running configuration belongs to keeps everything: nothing flaps.
-    const Config second =
-        makeConfig(expose(snapshot, rules, claimsOf(config)), options(hasGateway));
-    if (!(second == config))
+    wanted.update(snapshot, config);
+    if (!(wanted.config() == config))
         fail("another configuration once it runs", rendered.text);
+    WantedConfig next{rules, options(hasGateway).bindIp};
+    next.update(snapshot, again);
+    next.setGlobals(options(hasGateway), "");
+    if (!(next.config() == config))
+        fail("another configuration after a start", rendered.text);
     if (!config.fragments.empty() && isSample(++rounds))
         askHaproxy(config);
     return 0;

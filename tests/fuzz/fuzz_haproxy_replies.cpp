@@ -27,15 +27,16 @@ const Config& config() {
         ConfigOptions options;
         options.bindIp = IpAddress::parse("127.0.0.1").value();
         options.features = {{2, 6}, "2.6.12", true, true};
-        Model model;
+        Config two;
+        two.base = makeBase(options, 0);
         for (const char* const id : {"/a", "/b/c"}) {
             Service service;
             service.appId = id;
-            service.servicePort = static_cast<std::uint16_t>(10'000 + model.services.size());
+            service.servicePort = static_cast<std::uint16_t>(10'000 + two.fragments.size());
             service.servers = {{IpAddress::parse("10.0.0.1").value(), 31'000}};
-            model.services.push_back(std::move(service));
+            two.fragments.push_back(makeFragment(service, options.bindIp));
         }
-        return makeConfig(model, options);
+        return two;
     }();
     return made;
 }
@@ -65,7 +66,8 @@ void takeComplaints(std::string_view output) {
 
 void takeConfig(std::string_view text) {
     const Config parsed = parseConfig(text);
-    static_cast<void>(claimsOf(parsed));
+    forEachDifference(config().fragments, parsed.fragments,
+                      [](const auto* a, const auto* b) { require(a != nullptr || b != nullptr); });
     // Only what render() made reads back as it was: fuzz_haproxy_labels sees to that.
     static_cast<void>(render(parsed));
 }
@@ -89,6 +91,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
     default:
         takeConfig(text);
+        static_cast<void>(
+            hostsIn({{std::string{kHttpMap}, std::string{text}}}, worker::GatewayKind::Http));
     }
     return 0;
 }

@@ -14,7 +14,7 @@ import pytest
 
 from haproxy_fixtures import backends, executable, make_folder  # noqa: F401
 from haproxy_worker import HaproxyFolder, get, haproxy_binary, serves, tcp_app
-from waiting import free_port, wait_for
+from waiting import free_port, free_ports, wait_for
 
 
 def test_a_hung_haproxy_is_replaced(make_folder, backends):
@@ -281,3 +281,41 @@ def test_without_socket_hand_over(make_folder, backends):
     assert haproxy.apply([first, second])[0] == "applied"
     assert serves(first.ports[0].service_port) and serves(second.ports[0].service_port)
     wait_for("one process", lambda: len(haproxy.haproxy_pids()) == 1)
+
+
+def test_many_app_ports_have_files_of_their_own(make_folder, backends):
+    """A change writes one of them; a crash after it, and the next manager finds what runs."""
+    haproxy = make_folder("--enable-health-checks=false")
+    haproxy.start()
+    ports = free_ports(600)
+    apps = [
+        tcp_app(f"/a{i:03}", port, backends.http[:1], proto="http") for i, port in enumerate(ports)
+    ]
+    assert haproxy.apply(apps)[0] == "applied"
+    (pid,) = haproxy.haproxy_pids()
+    folder = haproxy.folder / "current/apps"
+
+    def written() -> dict[str, int]:
+        return {path.name: path.stat().st_ino for path in folder.glob("*.cfg")}
+
+    before = written()
+    assert len(before) == 10
+    apps[100] = tcp_app("/a100", ports[100], backends.http[1:2], proto="http")
+    assert haproxy.apply(apps)[0] == "applied"
+    after = written()
+    assert [name for name in before if before[name] != after[name]] == ["0001.cfg"]
+    assert get(ports[100]) == (200, str(backends.http[1]))
+    text = haproxy.config()
+    server = f"127.0.0.1:{backends.http[1]}"
+    assert text.count(f"    server {server} {server}\n") == 1
+
+    haproxy.kill()
+    haproxy.start()
+    assert haproxy.apply(apps)[0] == "unchanged"
+    assert haproxy.haproxy_pids() == [pid]
+    assert written() == after and haproxy.config() == text
+    # Back below the limit everything stands in one file.
+    assert haproxy.apply(apps[:500])[0] == "applied"
+    assert not (haproxy.folder / "current/apps").exists()
+    assert haproxy.config().count("\nfrontend f_") == 500
+    assert get(ports[100]) == (200, str(backends.http[1]))

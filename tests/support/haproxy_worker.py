@@ -143,7 +143,8 @@ class HaproxyFolder:
 
     def config(self) -> str:
         """The configuration in force."""
-        return (self.folder / "haproxy.cfg").read_text()
+        parts = [self.folder / "haproxy.cfg", *sorted(self.folder.glob("current/apps/*.cfg"))]
+        return "".join(part.read_text() for part in parts)
 
     def ask(self, command: str) -> str:
         """Asks the serving HAProxy's admin socket."""

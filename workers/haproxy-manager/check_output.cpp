@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 namespace mmsd::haproxy {
 
@@ -79,14 +80,29 @@ private:
             return true;
         }
         const auto line = parseNumber<std::size_t>(place.substr(colon + 1));
-        if (!line || !file.ends_with(kConfigFile))
+        const auto linesBefore = this->linesBefore(file);
+        if (!line || !linesBefore)
             return false;
-        const auto next = std::ranges::upper_bound(rendered_.firstLines, *line);
+        const auto next = std::ranges::upper_bound(rendered_.firstLines, *line + *linesBefore);
         if (next == rendered_.firstLines.begin())
             return false; // in the part that no app has a say in
         const auto index = static_cast<std::size_t>(next - rendered_.firstLines.begin()) - 1;
         blame(config_.fragments[index]->proxy, text);
         return true;
+    }
+
+    /** How many lines of the whole text stand in files before that one; nothing if it is no file of
+     *  the configuration. */
+    [[nodiscard]] std::optional<std::size_t> linesBefore(std::string_view file) const {
+        if (file.ends_with(kConfigFile))
+            return 0;
+        const std::size_t slash = file.rfind('/');
+        if (slash == std::string_view::npos || !file.substr(0, slash).ends_with(kAppFolder))
+            return std::nullopt;
+        const auto number = appFileNumber(file.substr(slash + 1));
+        if (!number || *number >= appFileCount(rendered_.firstLines.size()))
+            return std::nullopt;
+        return rendered_.firstLines[*number * kPortsPerFile] - 1;
     }
 
     /** Any word that is the name of a frontend or backend of ours. */

@@ -2,17 +2,13 @@
 // Whom HAProxy blames: its error messages to fragments. Pure.
 #pragma once
 
-#include "workers/haproxy-manager/config_text.h"
+#include "workers/haproxy-manager/config_files.h"
 
 #include <map>
 #include <string>
 #include <string_view>
 
 namespace mmsd::haproxy {
-
-/** Names of the files that HAProxy is given. */
-inline constexpr std::string_view kConfigFile = "haproxy.cfg";
-inline constexpr std::string_view kTailFile = "haproxy-tail.cfg";
 
 struct Blame {
     std::map<std::string, std::string> proxies; ///< proxy name → first message about it

@@ -5,6 +5,7 @@
 #include "workers/haproxy-manager/child_process.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace mmsd::haproxy {
@@ -32,24 +33,19 @@ struct ConfigChecker::Search {
 };
 
 Task<ConfigChecker::Verdict> ConfigChecker::check(std::uint64_t generation, const Config& config) {
-    const RenderedConfig rendered = render(config);
-    store_.write(generation, config, rendered.text);
+    store_.write(generation, config);
     const std::string folder = store_.folder(generation);
-    SpawnRequest request{
-        .arguments = {binary_, "-c", "-f", folder + '/' + std::string{kConfigFile}},
-        // The text names it; nobody listens there for a check.
-        .environment = {"MMSD_SOCK=" + store_.socketPath(generation)},
-        .folder = folder};
-    if (!config.tail.empty()) {
-        request.arguments.emplace_back("-f");
-        request.arguments.push_back(folder + '/' + std::string{kTailFile});
-    }
+    SpawnRequest request{.arguments = {binary_, "-c"},
+                         // The text names it; nobody listens there for a check.
+                         .environment = {"MMSD_SOCK=" + store_.socketPath(generation)},
+                         .folder = folder};
+    std::ranges::move(fileArguments(folder, config), std::back_inserter(request.arguments));
     ++count_;
     const CommandResult result = co_await runCommand(reactor_, std::move(request), kCheckLimit);
     Verdict verdict;
     verdict.isValid = result.isSuccess;
     if (!result.isSuccess) {
-        verdict.blame = readBlame(result.output, config, rendered);
+        verdict.blame = readBlame(result.output, config, render(config));
         if (verdict.blame.firstAlert.empty())
             verdict.blame.firstAlert = result.how;
     }

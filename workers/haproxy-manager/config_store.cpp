@@ -6,7 +6,7 @@
 #include "common/log.h"
 #include "common/sys_error.h"
 #include "common/text.h"
-#include "workers/haproxy-manager/check_output.h"
+#include "workers/haproxy-manager/config_files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 
 namespace mmsd::haproxy {
@@ -32,7 +33,7 @@ constexpr std::string_view kSocketPrefix = "haproxy-";
 constexpr std::string_view kSocketSuffix = ".sock";
 constexpr std::string_view kStateFile = "server-state";
 constexpr std::string_view kNoStates = "1\n"; ///< only the format's version
-/** 10 000 apps with 10 instances make some 12 MB. */
+/** 10 000 apps with 10 instances make some 12 MB, in many files. */
 constexpr std::size_t kFileLimit = 256u << 20;
 constexpr std::size_t kTailLimit = 1u << 20;
 constexpr std::array<std::string_view, 4> kMaps{kHttpMap, kHttpSuffixMap, kTlsMap, kTlsSuffixMap};
@@ -53,6 +54,11 @@ std::vector<std::string> namesIn(int dirFd) {
     return names;
 }
 
+void removeFiles(int dirFd) {
+    for (const std::string& name : namesIn(dirFd))
+        ::unlinkat(dirFd, name.c_str(), 0);
+}
+
 /** The number between prefix and suffix. */
 std::optional<std::uint64_t> numberIn(std::string_view name, std::string_view prefix,
                                       std::string_view suffix) {
@@ -62,6 +68,12 @@ std::optional<std::uint64_t> numberIn(std::string_view name, std::string_view pr
     name.remove_prefix(prefix.size());
     name.remove_suffix(suffix.size());
     return parseNumber<std::uint64_t>(name);
+}
+
+/** Whether two lists of the same app ports say the same of them. */
+bool areEqual(std::span<const FragmentPtr> a, std::span<const FragmentPtr> b) {
+    return std::ranges::equal(a, b,
+                              [](const auto& x, const auto& y) { return x == y || *x == *y; });
 }
 
 void replaceLink(int dirFd, const std::string& name, const std::string& target) {
@@ -121,8 +133,7 @@ std::vector<std::uint64_t> ConfigStore::generations() const {
     return found;
 }
 
-void ConfigStore::write(std::uint64_t generation, const Config& config,
-                        const std::string& text) const {
+void ConfigStore::write(std::uint64_t generation, const Config& config) const {
     removeFolder(generation);
     const std::string path = folder(generation);
     if (::mkdir(path.c_str(), kFolderMode) != 0)
@@ -132,7 +143,17 @@ void ConfigStore::write(std::uint64_t generation, const Config& config,
         replaceFileAt(dir.get(), name, content, kFileMode);
     replaceFileAt(dir.get(), std::string{kStateFile}, kNoStates, kFileMode);
     replaceFileAt(dir.get(), std::string{kTailFile}, config.tail, kFileMode);
-    replaceFileAt(dir.get(), std::string{kConfigFile}, text, kFileMode);
+    if (const std::size_t count = appFileCount(config.fragments.size()); count != 0) {
+        const std::string apps = path + '/' + std::string{kAppFolder};
+        if (::mkdir(apps.c_str(), kFolderMode) != 0)
+            throwErrno("make " + apps);
+        const UniqueFd appDir = openFile(apps, O_RDONLY | O_DIRECTORY);
+        for (std::size_t i = 0; i < count; ++i)
+            replaceFileAt(appDir.get(), appFileName(i),
+                          renderFragments(appFileFragments(config.fragments, i)), kFileMode);
+    }
+    // Last: a folder without it is no whole one.
+    replaceFileAt(dir.get(), std::string{kConfigFile}, configFileText(config), kFileMode);
 }
 
 void ConfigStore::writeServerStates(std::uint64_t generation, const std::string& states) const {
@@ -148,8 +169,21 @@ void ConfigStore::update(std::uint64_t generation, const Config& before,
         if (old == before.maps.end() || old->second != content)
             replaceFileAt(dir.get(), name, content, kFileMode);
     }
-    if (before.fragments != after.fragments)
-        replaceFileAt(dir.get(), std::string{kConfigFile}, render(after).text, kFileMode);
+    if (!isCut(after.fragments.size())) {
+        if (!areEqual(before.fragments, after.fragments))
+            replaceFileAt(dir.get(), std::string{kConfigFile}, configFileText(after), kFileMode);
+        return;
+    }
+    UniqueFd appDir;
+    for (std::size_t i = 0; i < appFileCount(after.fragments.size()); ++i) {
+        const auto fragments = appFileFragments(after.fragments, i);
+        if (areEqual(appFileFragments(before.fragments, i), fragments))
+            continue;
+        if (!appDir.isDefined())
+            appDir = openFile(folder(generation) + '/' + std::string{kAppFolder},
+                              O_RDONLY | O_DIRECTORY);
+        replaceFileAt(appDir.get(), appFileName(i), renderFragments(fragments), kFileMode);
+    }
 }
 
 void ConfigStore::makeCurrent(std::uint64_t generation) const {
@@ -165,9 +199,16 @@ void ConfigStore::makeCurrent(std::uint64_t generation) const {
 std::optional<Config> ConfigStore::load(std::uint64_t generation) const {
     try {
         const UniqueFd dir = openFile(folder(generation), O_RDONLY | O_DIRECTORY);
-        const auto text = readFileAt(dir.get(), std::string{kConfigFile}, kFileLimit);
+        auto text = readFileAt(dir.get(), std::string{kConfigFile}, kFileLimit);
         if (!text)
             return std::nullopt;
+        for (std::size_t i = 0;; ++i) {
+            const std::string name = std::string{kAppFolder} + '/' + appFileName(i);
+            const auto part = readFileAt(dir.get(), name, kFileLimit);
+            if (!part)
+                break;
+            text->append(*part);
+        }
         Config config = parseConfig(*text);
         for (const std::string_view name : kMaps)
             if (auto content = readFileAt(dir.get(), std::string{name}, kFileLimit))
@@ -188,8 +229,13 @@ void ConfigStore::removeFolder(std::uint64_t generation) const noexcept {
             ::openat(rootFd_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
         if (!dir.isDefined())
             return;
-        for (const std::string& file : namesIn(dir.get()))
-            ::unlinkat(dir.get(), file.c_str(), 0);
+        const std::string apps{kAppFolder};
+        if (const UniqueFd appDir{
+                ::openat(dir.get(), apps.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
+            appDir.isDefined())
+            removeFiles(appDir.get());
+        ::unlinkat(dir.get(), apps.c_str(), AT_REMOVEDIR);
+        removeFiles(dir.get());
         ::unlinkat(rootFd_.get(), name.c_str(), AT_REMOVEDIR);
     } catch (const std::exception& error) {
         logWarning("old configuration stays on disk",

@@ -13,7 +13,8 @@
 namespace mmsd::haproxy {
 
 /** Owns <run-state-dir>/haproxy: `gen-N/` with everything that HAProxy reads, `haproxy-N.sock`
- *  where it answers, the link `current` to the folder in use and `haproxy.cfg` in it.
+ *  where it answers, the link `current` to the folder in use and `haproxy.cfg` in it; see
+ *  config_files.h for where a large configuration has its app ports.
  *  Paths in the text are relative, so equal states have equal bytes in each generation. */
 class ConfigStore {
 public:
@@ -32,11 +33,11 @@ public:
     [[nodiscard]] std::vector<std::uint64_t> generations() const;
 
     /** Writes a new generation's folder, replacing what a failed try left. @throws SysError */
-    void write(std::uint64_t generation, const Config& config, const std::string& text) const;
+    void write(std::uint64_t generation, const Config& config) const;
     /** The servers' states that the next process starts with. @throws SysError */
     void writeServerStates(std::uint64_t generation, const std::string& states) const;
-    /** Brings a generation's files from @p before to @p after, each replaced atomically; the text
-     *  last. @throws SysError */
+    /** Brings a generation's files from @p before to @p after, which differ in servers and maps
+     *  only; each that changes is replaced atomically, maps first. @throws SysError */
     void update(std::uint64_t generation, const Config& before, const Config& after) const;
     /** Points `current` at the generation and removes the folders of all others. */
     void makeCurrent(std::uint64_t generation) const;

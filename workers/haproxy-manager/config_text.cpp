@@ -64,7 +64,7 @@ std::optional<Fragment> parseMarker(std::string_view line) {
 }
 
 /** Adds the host names of one map file. */
-void addClaims(const MapFiles& maps, std::string_view name, VirtualHosts& hosts) {
+void addHosts(const MapFiles& maps, std::string_view name, VirtualHosts& hosts) {
     const auto found = maps.find(name);
     std::string_view text = found != maps.end() ? std::string_view{found->second} : "";
     while (!text.empty()) {
@@ -97,10 +97,10 @@ FragmentPtr withServers(const Fragment& fragment, std::vector<InetEndpoint> serv
     return copy;
 }
 
-const Fragment* Config::find(std::string_view proxy) const noexcept {
+FragmentPtr Config::get(std::string_view proxy) const noexcept {
     const auto found = std::ranges::lower_bound(
         fragments, proxy, {}, [](const FragmentPtr& f) { return std::string_view{f->proxy}; });
-    return found != fragments.end() && (*found)->proxy == proxy ? found->get() : nullptr;
+    return found != fragments.end() && (*found)->proxy == proxy ? *found : nullptr;
 }
 
 bool operator==(const Config& a, const Config& b) noexcept {
@@ -110,17 +110,25 @@ bool operator==(const Config& a, const Config& b) noexcept {
 }
 
 RenderedConfig render(const Config& config) {
-    RenderedConfig rendered;
-    std::size_t size = config.base.size();
-    for (const FragmentPtr& fragment : config.fragments)
-        size += fragment->head.size() + 256 +
-                fragment->servers.size() * (fragment->options.size() + 64);
-    std::string& text = rendered.text;
-    text.reserve(size);
-    text = config.base;
-    auto line = static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1;
+    RenderedConfig rendered{config.base + renderFragments(config.fragments), {}};
+    auto line = static_cast<std::size_t>(std::ranges::count(config.base, '\n')) + 1;
+    rendered.firstLines.reserve(config.fragments.size());
     for (const FragmentPtr& fragment : config.fragments) {
         rendered.firstLines.push_back(line);
+        line += static_cast<std::size_t>(std::ranges::count(fragment->head, '\n')) + 2 +
+                fragment->servers.size();
+    }
+    return rendered;
+}
+
+std::string renderFragments(std::span<const FragmentPtr> fragments) {
+    std::size_t size = 0;
+    for (const FragmentPtr& fragment : fragments)
+        size += fragment->head.size() + 256 +
+                fragment->servers.size() * (fragment->options.size() + 64);
+    std::string text;
+    text.reserve(size);
+    for (const FragmentPtr& fragment : fragments) {
         text.append(kMarker).append(fragment->appId).append(" port ");
         text.append(std::to_string(fragment->portIndex)).append(" on ");
         text.append(std::to_string(fragment->servicePort)).append(" proxy ");
@@ -131,10 +139,8 @@ RenderedConfig render(const Config& config) {
             text.append(kServer).append(where).append(" ").append(server.toString());
             text.append(fragment->options).append("\n");
         }
-        line += static_cast<std::size_t>(std::ranges::count(fragment->head, '\n')) + 2 +
-                fragment->servers.size();
     }
-    return rendered;
+    return text;
 }
 
 std::string serverName(const InetEndpoint& server) {
@@ -172,16 +178,12 @@ Config parseConfig(std::string_view text) {
     return config;
 }
 
-Claims claimsOf(const Config& config) {
-    Claims claims;
-    for (const FragmentPtr& fragment : config.fragments)
-        claims.ports.emplace(fragment->servicePort,
-                             worker::PortName{fragment->appId, fragment->portIndex});
-    addClaims(config.maps, kHttpMap, claims.http);
-    addClaims(config.maps, kHttpSuffixMap, claims.http);
-    addClaims(config.maps, kTlsMap, claims.tls);
-    addClaims(config.maps, kTlsSuffixMap, claims.tls);
-    return claims;
+VirtualHosts hostsIn(const MapFiles& maps, worker::GatewayKind kind) {
+    const bool isHttp = kind == worker::GatewayKind::Http;
+    VirtualHosts hosts;
+    addHosts(maps, isHttp ? kHttpMap : kTlsMap, hosts);
+    addHosts(maps, isHttp ? kHttpSuffixMap : kTlsSuffixMap, hosts);
+    return hosts;
 }
 
 std::string keepUsableLines(std::string_view map, std::string_view held,

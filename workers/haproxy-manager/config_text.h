@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/inet_address.h"
-#include "workers/haproxy-manager/exposure.h"
+#include "workers/haproxy-manager/service.h"
 #include "workers/runtime/virtual_hosts.h"
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,7 +64,10 @@ struct Config {
     std::string tail;                   ///< the operator's own sections
 
     /** Null if there is no such fragment. */
-    [[nodiscard]] const Fragment* find(std::string_view proxy) const noexcept;
+    [[nodiscard]] FragmentPtr get(std::string_view proxy) const noexcept;
+    [[nodiscard]] const Fragment* find(std::string_view proxy) const noexcept {
+        return get(proxy).get();
+    }
 };
 
 [[nodiscard]] bool operator==(const Config& a, const Config& b) noexcept;
@@ -75,13 +79,37 @@ struct RenderedConfig {
 };
 
 [[nodiscard]] RenderedConfig render(const Config& config);
+/** The part of that text with these fragments. */
+[[nodiscard]] std::string renderFragments(std::span<const FragmentPtr> fragments);
 
 /** Takes apart what render() made; maps and tail are the caller's. Whatever it does not know
  *  becomes part of a head or of the base, and so differs from any wanted text. */
 [[nodiscard]] Config parseConfig(std::string_view text);
 
-/** Who holds which ports and host names in @p config. */
-[[nodiscard]] Claims claimsOf(const Config& config);
+/** Who has which host names of one of the gateway's ports. */
+[[nodiscard]] VirtualHosts hostsIn(const MapFiles& maps, worker::GatewayKind kind);
+
+/** Calls visit(before, after) with each fragment that is another object in @p after, by proxy;
+ *  null: it is not there. Both are sorted by proxy. What is the same costs one comparison. */
+template <typename Visit>
+void forEachDifference(const std::vector<FragmentPtr>& before,
+                       const std::vector<FragmentPtr>& after, Visit visit) {
+    auto left = before.begin();
+    auto right = after.begin();
+    while (left != before.end() || right != after.end()) {
+        const bool areBoth = left != before.end() && right != after.end();
+        if (areBoth && *left == *right) {
+            ++left;
+            ++right;
+            continue;
+        }
+        const int order =
+            !areBoth ? (left != before.end() ? -1 : 1) : (*left)->proxy.compare((*right)->proxy);
+        visit(order <= 0 ? left->get() : nullptr, order >= 0 ? right->get() : nullptr);
+        left += order <= 0 ? 1 : 0;
+        right += order >= 0 ? 1 : 0;
+    }
+}
 
 /** The lines of a map file whose proxy @p isUsable, and those that @p held has already. */
 [[nodiscard]] std::string keepUsableLines(std::string_view map, std::string_view held,

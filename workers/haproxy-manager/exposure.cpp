@@ -1,77 +1,133 @@
 // SPDX-License-Identifier: MIT
-// Which app ports HAProxy serves, and why not the others. Pure.
+// Exposure: which app ports HAProxy serves, and why not the others, kept up to date by what
+// changes. Pure.
 #include "workers/haproxy-manager/exposure.h"
 
 #include "workers/haproxy-manager/label_grammar.h"
 #include "workers/haproxy-manager/service_builder.h"
-#include "workers/haproxy-manager/virtual_host_claims.h"
 
-#include <algorithm>
-#include <unordered_map>
+#include <utility>
 
 namespace mmsd::haproxy {
 
 namespace {
 
-class Exposer {
-public:
-    Exposer(const ExposureRules& rules, const Claims& claims) : rules_{rules}, claims_{claims} {}
-
-    Model expose(const protocol::Snapshot& snapshot) {
-        worker::PortExposure exposure = worker::exposePorts(
-            snapshot, {worker::Transport::Tcp, rules_.groups, rules_.ownPorts}, claims_.ports);
-        model_.refusals = std::move(exposure.refusals);
-        std::vector<Named> services;
-        for (const auto& [number, port] : exposure.ports) {
-            if (isSafeAppId(port.app->id))
-                services.push_back(
-                    {proxyName(port.app->id, port.portIndex),
-                     buildService(*port.app, port.portIndex, rules_.hasChecks, model_.refusals)});
-            else
-                model_.refusals.push_back({port.app->id, port.portIndex,
-                                           "app id holds a character that no app id can have",
-                                           protocol::RefusalRule::InvalidValue});
-        }
-        std::ranges::sort(services, {}, &Named::proxy);
-        model_.services.reserve(services.size());
-        for (Named& named : services)
-            model_.services.push_back(std::move(named.service));
-        if (rules_.hasGateway)
-            addVirtualHosts(snapshot);
-        return std::move(model_);
-    }
-
-private:
-    struct Named {
-        std::string proxy;
-        Service service;
-    };
-
-    void addVirtualHosts(const protocol::Snapshot& snapshot) {
-        std::unordered_map<std::string_view, std::vector<const Service*>> byApp;
-        for (const Service& service : model_.services)
-            byApp[service.appId].push_back(&service);
-        VirtualHostClaims http{VirtualHostClaims::Kind::Http, model_.refusals};
-        VirtualHostClaims tls{VirtualHostClaims::Kind::Tls, model_.refusals};
-        for (const auto& app : snapshot.apps)
-            if (const auto found = byApp.find(app->id); found != byApp.end()) {
-                std::ranges::sort(found->second, {}, &Service::portIndex);
-                http.add(*app, found->second);
-                tls.add(*app, found->second);
-            }
-        model_.http = http.settle(claims_.http);
-        model_.tls = tls.settle(claims_.tls);
-    }
-
-    const ExposureRules& rules_;
-    const Claims& claims_;
-    Model model_;
-};
+worker::PortName nameOf(const Fragment& fragment) {
+    return {fragment.appId, fragment.portIndex};
+}
 
 } // namespace
 
-Model expose(const protocol::Snapshot& snapshot, const ExposureRules& rules, const Claims& claims) {
-    return Exposer{rules, claims}.expose(snapshot);
+Exposure::Exposure(ExposureRules rules)
+    : rules_{std::move(rules)}, ports_{{worker::Transport::Tcp, rules_.groups, rules_.ownPorts}} {}
+
+std::vector<ServiceChange> Exposure::update(std::shared_ptr<const protocol::Snapshot> snapshot,
+                                            const Config& running) {
+    hold(running);
+    for (const auto& [before, after] : protocol::differences(snapshot_.get(), *snapshot)) {
+        ports_.change(before.get(), after.get());
+        touchedApps_.insert((after ? after : before)->id);
+    }
+    // Only from here on nothing borrows from the old one any more.
+    const auto last = std::exchange(snapshot_, std::move(snapshot));
+
+    std::vector<ServiceChange> changes;
+    for (const std::uint16_t port : ports_.settle())
+        rebuild(port, changes);
+    haveHostsChanged_ = false;
+    if (rules_.hasGateway) {
+        for (const std::string& appId : touchedApps_)
+            askForHosts(appId);
+        const bool isHttpNew = http_.settle();
+        const bool isTlsNew = tls_.settle();
+        haveHostsChanged_ = isHttpNew || isTlsNew;
+    }
+    touchedApps_.clear();
+    collectRefusals();
+    return changes;
+}
+
+/** Holders by what differs between what was in force and what is. */
+void Exposure::hold(const Config& running) {
+    std::vector<const Fragment*> added;
+    forEachDifference(held_, running.fragments, [&](const Fragment* before, const Fragment* after) {
+        if (before != nullptr && after != nullptr && before->servicePort == after->servicePort)
+            return; // the same app port in another form
+        if (before != nullptr)
+            ports_.release(before->servicePort, nameOf(*before));
+        if (after != nullptr)
+            added.push_back(after);
+    });
+    for (const Fragment* const fragment : added)
+        ports_.hold(fragment->servicePort, nameOf(*fragment));
+    held_ = running.fragments;
+    if (rules_.hasGateway && heldMaps_ != running.maps) {
+        heldMaps_ = running.maps;
+        http_.hold(hostsIn(heldMaps_, worker::GatewayKind::Http));
+        tls_.hold(hostsIn(heldMaps_, worker::GatewayKind::Tls));
+    }
+}
+
+/** Makes the service of a port anew. */
+void Exposure::rebuild(std::uint16_t port, std::vector<ServiceChange>& changes) {
+    std::vector<protocol::Refusal> refusals;
+    ServicePtr after;
+    if (const worker::ExposedPort* const winner = ports_.winner(port)) {
+        const protocol::App& app = *winner->app;
+        if (worker::isSafeAppId(app.id))
+            after = std::make_shared<const Service>(
+                buildService(app, winner->portIndex, rules_.hasChecks, refusals));
+        else
+            refusals.push_back({app.id, winner->portIndex,
+                                "app id holds a character that no app id can have",
+                                protocol::RefusalRule::InvalidValue});
+    }
+    mistakes_.set(port, std::move(refusals));
+    const auto known = services_.find(port);
+    const ServicePtr before = known != services_.end() ? known->second : nullptr;
+    if (before ? after && *before == *after : !after)
+        return;
+    for (const ServicePtr& service : {before, after})
+        if (service)
+            touchedApps_.insert(service->appId);
+    if (after)
+        services_[port] = after;
+    else
+        services_.erase(known);
+    changes.push_back({before, std::move(after)});
+}
+
+/** Reads the host labels of an app, which count for its exposed ports. */
+void Exposure::askForHosts(const std::string& appId) {
+    const protocol::App* const app = protocol::findApp(*snapshot_, appId);
+    std::vector<worker::GatewayPort> ports;
+    for (std::size_t i = 0; app != nullptr && i < app->ports.size(); ++i) {
+        const auto index = static_cast<std::uint16_t>(i);
+        const auto found = services_.find(app->ports[i].servicePort);
+        if (found != services_.end() && found->second->portIndex == index &&
+            found->second->appId == appId)
+            ports.push_back({index, found->second->isHttp()});
+    }
+    for (VirtualHostClaims* const claims : {&http_, &tls_})
+        if (ports.empty())
+            claims->withdraw(appId);
+        else
+            claims->set(*app, ports);
+}
+
+void Exposure::collectRefusals() {
+    const std::uint64_t changes = ports_.refusalChanges() + mistakes_.changes() +
+                                  http_.mistakes().changes() + http_.conflicts().changes() +
+                                  tls_.mistakes().changes() + tls_.conflicts().changes();
+    if (std::exchange(refusalChanges_, changes) == changes)
+        return;
+    refusals_.clear();
+    ports_.appendRefusals(refusals_);
+    mistakes_.appendTo(refusals_);
+    for (const VirtualHostClaims* const claims : {&http_, &tls_})
+        claims->mistakes().appendTo(refusals_);
+    for (const VirtualHostClaims* const claims : {&http_, &tls_})
+        claims->conflicts().appendTo(refusals_);
 }
 
 } // namespace mmsd::haproxy

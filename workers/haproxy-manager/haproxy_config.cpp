@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Model to configuration: the same model gives the same bytes. Pure.
+// Services and host names to configuration: the same ones give the same bytes. Pure.
 #include "workers/haproxy-manager/haproxy_config.h"
 
 #include <algorithm>
@@ -134,7 +134,7 @@ std::string bindText(const InetEndpoint& where) {
     return where.toString() + (where.address == IpAddress{in6addr_any} ? " v4v6" : "");
 }
 
-FragmentPtr makeFragment(const Service& service, const ConfigOptions& options) {
+FragmentPtr makeFragment(const Service& service, const IpAddress& bindIp) {
     auto fragment = std::make_shared<Fragment>();
     fragment->proxy = proxyName(service.appId, service.portIndex);
     fragment->appId = service.appId;
@@ -150,7 +150,7 @@ FragmentPtr makeFragment(const Service& service, const ConfigOptions& options) {
         .append(fragment->proxy)
         .append(" from ")
         .append(defaults);
-    head.append("\n    bind ").append(bindText({options.bindIp, service.servicePort}));
+    head.append("\n    bind ").append(bindText({bindIp, service.servicePort}));
     head.append(service.acceptsProxy ? " accept-proxy\n" : "\n");
     head.append(!service.isLogged  ? "    no log\n"
                 : service.isHttp() ? "    option httplog\n"
@@ -181,28 +181,13 @@ FragmentPtr makeFragment(const Service& service, const ConfigOptions& options) {
     return fragment;
 }
 
-FdDemand demandOf(const Model& model) noexcept {
-    constexpr std::size_t kOwnListeners = 4; // admin socket, management page, gateway
-    FdDemand demand{.listeners = model.services.size() + kOwnListeners};
-    for (const Service& service : model.services)
-        if (service.check)
-            demand.checkedServers += service.servers.size();
-    return demand;
-}
-
-Config makeConfig(const Model& model, const ConfigOptions& options) {
-    Config config;
-    config.fragments.reserve(model.services.size());
-    for (const Service& service : model.services)
-        config.fragments.push_back(makeFragment(service, options));
-    config.base = makeBase(options, connectionLimit(options.hardFdLimit, demandOf(model)));
-    if (options.gateway) {
-        config.maps.emplace(kHttpMap, exactMapText(model.http));
-        config.maps.emplace(kHttpSuffixMap, mapText(model.http.suffixes));
-        config.maps.emplace(kTlsMap, exactMapText(model.tls));
-        config.maps.emplace(kTlsSuffixMap, mapText(model.tls.suffixes));
-    }
-    return config;
+MapFiles makeMaps(const VirtualHosts& http, const VirtualHosts& tls) {
+    MapFiles maps;
+    maps.emplace(kHttpMap, exactMapText(http));
+    maps.emplace(kHttpSuffixMap, mapText(http.suffixes));
+    maps.emplace(kTlsMap, exactMapText(tls));
+    maps.emplace(kTlsSuffixMap, mapText(tls.suffixes));
+    return maps;
 }
 
 } // namespace mmsd::haproxy

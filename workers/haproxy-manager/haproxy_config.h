@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Model to configuration: the same model gives the same bytes. Pure.
+// Services and host names to configuration: the same ones give the same bytes. Pure.
 #pragma once
 
 #include "workers/haproxy-manager/config_text.h"
-#include "workers/haproxy-manager/fd_budget.h"
 #include "workers/haproxy-manager/haproxy_features.h"
 #include "workers/haproxy-manager/service.h"
 
@@ -29,14 +28,11 @@ struct ConfigOptions {
     HaproxyFeatures features;
 };
 
-/** What the configuration of @p model needs descriptors for. */
-[[nodiscard]] FdDemand demandOf(const Model& model) noexcept;
-
-/** Makes the configuration; its tail stays empty. */
-[[nodiscard]] Config makeConfig(const Model& model, const ConfigOptions& options);
-
 /** Frontend and backend of one app port. */
-[[nodiscard]] FragmentPtr makeFragment(const Service& service, const ConfigOptions& options);
+[[nodiscard]] FragmentPtr makeFragment(const Service& service, const IpAddress& bindIp);
+
+/** The gateway's maps. */
+[[nodiscard]] MapFiles makeMaps(const VirtualHosts& http, const VirtualHosts& tls);
 
 /** global, defaults, management page and, where wanted, the gateway. */
 [[nodiscard]] std::string makeBase(const ConfigOptions& options, std::uint32_t maxConnections);

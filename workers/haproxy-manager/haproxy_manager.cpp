@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_set>
 #include <utility>
 
 namespace mmsd::haproxy {
@@ -31,22 +30,13 @@ constexpr std::array<std::chrono::milliseconds, 4> kStartDelays{0s, 1s, 2s, 5s};
 /** A run of this length forgives the crashes before it. */
 constexpr auto kGoodRun = 60s;
 
-ServerSets drainingOf(const Model& model) {
-    ServerSets sets;
-    for (const Service& service : model.services)
-        if (!service.draining.empty())
-            sets["b_" + proxyName(service.appId, service.portIndex)] = {service.draining.begin(),
-                                                                        service.draining.end()};
-    return sets;
-}
-
 } // namespace
 
 HaproxyManager::HaproxyManager(const worker::WorkerContext& context, ManagerOptions options)
     : reactor_{context.loop, context.timers}, options_{std::move(options)}, store_{options_.root},
       processes_{reactor_, store_, options_.binary, [this](const std::string&) { onDied(); }},
-      applier_{reactor_}, reloader_{reactor_, options_, store_, processes_, quarantine_},
-      work_{runWork()} {
+      wanted_{options_.rules, options_.config.bindIp}, applier_{reactor_},
+      reloader_{reactor_, options_, store_, processes_, quarantine_}, work_{runWork()} {
     for (auto* const timer : {&reloadTimer_, &retryTimer_, &startTimer_, &deleteTimer_})
         *timer = context.timers.create([this] { wakeup_.set(); });
     stopTimer_ = context.timers.create([this] { finishStop(); });
@@ -202,19 +192,18 @@ Task<> HaproxyManager::step() {
     if (!snapshot_)
         co_return; // nothing is known yet; what runs runs on
 
-    Model model = expose(*snapshot_, options_.rules, claimsOf(running_));
-    refusals_ = std::move(model.refusals);
-    const Config wanted = makeWanted(model);
-    preflight(wanted);
+    wanted_.update(snapshot_, running_);
+    finishWanted();
+    const Config& wanted = wanted_.config();
+    preflight();
     quarantine_.keepOnly(wanted);
+    refusals_ = wanted_.refusals();
     const std::size_t exposureRefusals = refusals_.size();
-    const Config candidate = quarantine_.compose(wanted, running_, refusals_);
     if (processes_.current() == nullptr) {
         co_await reload(wanted, "nothing runs");
     } else {
         std::string reason;
-        const ServerSets draining = drainingOf(model);
-        co_await applyAtRunTime(candidate, draining, reason);
+        co_await applyAtRunTime(reason);
         if (mustReload_ && reason.empty())
             reason = "asked for";
         if (!reason.empty())
@@ -222,7 +211,8 @@ Task<> HaproxyManager::step() {
     }
     // The reload may have put more aside.
     refusals_.resize(exposureRefusals);
-    static_cast<void>(quarantine_.compose(wanted, running_, refusals_));
+    if (!quarantine_.isEmpty())
+        static_cast<void>(quarantine_.compose(wanted, running_, refusals_));
     if (reloader_.isTailBad(tail_))
         ownProblems_.tell(tailName(), reloader_.tailMessage());
     ownProblems_.appendTo(refusals_);
@@ -234,23 +224,22 @@ Task<> HaproxyManager::step() {
 }
 
 /** Without room for their descriptors HAProxy would not start at all. */
-void HaproxyManager::limitChecks(Model& model) {
-    const FdDemand demand = demandOf(model);
+void HaproxyManager::limitChecks() {
+    const FdDemand& demand = wanted_.demand();
     const std::uint64_t limit = options_.config.hardFdLimit;
     areChecksOn_ = hasRoomForChecks(limit, demand, areChecksOn_);
     std::string reason;
-    if (!areChecksOn_) {
+    if (!areChecksOn_)
         reason = std::to_string(demand.checkedServers) + " instances and " +
                  std::to_string(demand.listeners) + " listeners are too many for " +
                  std::to_string(limit) + " descriptors (LimitNOFILE)";
-        for (Service& service : model.services)
-            service.check.reset();
-    }
+    wanted_.switchChecks(areChecksOn_);
     ownProblems_.tell("health checks by HAProxy", reason);
 }
 
-Config HaproxyManager::makeWanted(Model& model) {
-    limitChecks(model);
+/** Adds to what the apps want what is decided here. */
+void HaproxyManager::finishWanted() {
+    limitChecks();
     quarantine_.clearBusy();
     ConfigOptions config = options_.config;
     if (!isBindable(config.management, "management page"))
@@ -259,7 +248,6 @@ Config HaproxyManager::makeWanted(Model& model) {
         config.gateway->http.port = 0;
     if (config.gateway && !isBindable(config.gateway->https, "gateway, https"))
         config.gateway->https.port = 0;
-    Config wanted = makeConfig(model, config);
     tail_.clear();
     std::string whyNoTail;
     try {
@@ -268,11 +256,10 @@ Config HaproxyManager::makeWanted(Model& model) {
         whyNoTail = error.what();
         mustRetry_ = true;
     }
-    if (!reloader_.isTailBad(tail_)) {
-        wanted.tail = tail_;
+    const bool isTailBad = reloader_.isTailBad(tail_);
+    if (!isTailBad)
         ownProblems_.tell(tailName(), whyNoTail);
-    }
-    return wanted;
+    wanted_.setGlobals(config, isTailBad ? "" : tail_);
 }
 
 std::string HaproxyManager::tailName() const {
@@ -296,39 +283,47 @@ bool HaproxyManager::isBindable(const InetEndpoint& where, const char* what) {
     return !reason;
 }
 
-void HaproxyManager::preflight(const Config& wanted) {
-    std::unordered_set<std::uint16_t> bound;
-    for (const FragmentPtr& fragment : running_.fragments)
-        bound.insert(fragment->servicePort);
-    for (const FragmentPtr& fragment : wanted.fragments) {
-        const std::uint16_t port = fragment->servicePort;
-        if (bound.contains(port))
-            continue;
-        if (const auto reason = whyNotBindable({options_.config.bindIp, port}, mayShareUnknown()))
-            quarantine_.addBusy(port, *reason);
-    }
+void HaproxyManager::preflight() {
+    forEachDifference(running_.fragments, wanted_.config().fragments,
+                      [this](const Fragment*, const Fragment* f) {
+                          if (f == nullptr || wanted_.isHeld(f->servicePort))
+                              return;
+                          const InetEndpoint where{options_.config.bindIp, f->servicePort};
+                          if (const auto reason = whyNotBindable(where, mayShareUnknown()))
+                              quarantine_.addBusy(f->servicePort, *reason);
+                      });
 }
 
-Task<> HaproxyManager::applyAtRunTime(const Config& candidate, const ServerSets& draining,
-                                      std::string& reloadReason) {
+Task<> HaproxyManager::applyAtRunTime(std::string& reloadReason) {
     const std::uint64_t generation = processes_.current()->generation();
     const std::string socket = store_.socketPath(generation);
     try {
-        co_await applier_.endDraining(socket, draining);
-        const Plan plan = reconcile(running_, candidate, draining, applier_.leaving(),
-                                    options_.config.features.hasDynamicServers());
+        co_await applier_.endDraining(socket, wanted_.draining());
+        Plan plan = planFor(wanted_.config());
         reloadReason = plan.reloadReason;
-        if (!plan.hasCommands())
+        const bool hasCommands = plan.hasCommands();
+        // The files first: a crash in between must not bring the old state back.
+        if (hasCommands)
+            store_.update(generation, running_, plan.reachable);
+        running_ = std::move(plan.reachable);
+        if (!hasCommands)
             co_return;
         hasChanged_ = true;
-        // The files first: a crash in between must not bring the old state back.
-        store_.update(generation, running_, plan.reachable);
-        running_ = plan.reachable;
         co_await applier_.apply(socket, plan);
     } catch (const std::runtime_error& error) {
         onRuntimeFailure(error.what());
         reloadReason = "a change at run time failed";
     }
+}
+
+/** From what runs to what is wanted, as far as nothing is against it. */
+Plan HaproxyManager::planFor(const Config& wanted) {
+    const auto plan = [this](const Config& candidate) {
+        return reconcile(running_, candidate, wanted_.draining(), applier_.leaving(),
+                         options_.config.features.hasDynamicServers());
+    };
+    return quarantine_.isEmpty() ? plan(wanted)
+                                 : plan(quarantine_.compose(wanted, running_, refusals_));
 }
 
 void HaproxyManager::onRuntimeFailure(const std::string& reason) {
@@ -410,7 +405,7 @@ Task<bool> HaproxyManager::restart() {
     StartResult started;
     try {
         store_.writeServerStates(generation_, "1\n");
-        started = co_await processes_.start(generation_, !running_.tail.empty(), false);
+        started = co_await processes_.start(generation_, running_, false);
     } catch (const SysError& error) {
         started.how = error.what(); // somebody removed the files
     }

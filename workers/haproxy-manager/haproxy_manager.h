@@ -10,6 +10,7 @@
 #include "workers/haproxy-manager/quarantine.h"
 #include "workers/haproxy-manager/reloader.h"
 #include "workers/haproxy-manager/runtime_applier.h"
+#include "workers/haproxy-manager/wanted_config.h"
 #include "workers/runtime/worker.h"
 
 #include <cstdint>
@@ -53,14 +54,14 @@ private:
     Task<bool> restart();
     void onDied();
     void delayNextStart();
-    void limitChecks(Model& model);
-    [[nodiscard]] Config makeWanted(Model& model);
-    void preflight(const Config& wanted);
+    void limitChecks();
+    void finishWanted();
+    void preflight();
     [[nodiscard]] std::string tailName() const;
     [[nodiscard]] bool mayShareUnknown() const noexcept;
     [[nodiscard]] bool isBindable(const InetEndpoint& where, const char* what);
-    Task<> applyAtRunTime(const Config& candidate, const ServerSets& draining,
-                          std::string& reloadReason);
+    Task<> applyAtRunTime(std::string& reloadReason);
+    [[nodiscard]] Plan planFor(const Config& wanted);
     void onRuntimeFailure(const std::string& reason);
     Task<> reloadIfDue(const Config& wanted, std::string reason);
     Task<> reload(const Config& wanted, const std::string& reason);
@@ -71,6 +72,7 @@ private:
     ConfigStore store_;
     ProcessControl processes_;
     Quarantine quarantine_;
+    WantedConfig wanted_;
     RuntimeApplier applier_;
     Reloader reloader_;
 

@@ -6,13 +6,14 @@
 #include "common/file_io.h"
 #include "common/log.h"
 #include "common/sys_error.h"
-#include "workers/haproxy-manager/check_output.h"
 #include "workers/haproxy-manager/child_process.h"
+#include "workers/haproxy-manager/config_files.h"
 #include "workers/haproxy-manager/runtime_session.h"
 
 #include <algorithm>
 #include <csignal>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 namespace mmsd::haproxy {
@@ -177,21 +178,17 @@ bool ProcessControl::isKnown(pid_t pid) const noexcept {
     return false;
 }
 
-Task<StartResult> ProcessControl::start(std::uint64_t generation, bool hasTail,
+Task<StartResult> ProcessControl::start(std::uint64_t generation, const Config& config,
                                         bool inheritsSockets) {
     StartResult result;
     const std::string folder = store_.folder(generation);
     const std::string socket = store_.socketPath(generation);
-    SpawnRequest request{
-        .arguments = {binary_, "-db", "-f", folder + '/' + std::string{kConfigFile}},
-        .environment = {"MMSD_SOCK=" + socket},
-        .folder = folder,
-        .keepsCapabilities = true,
-        .mayLoseOutput = true};
-    if (hasTail) {
-        request.arguments.emplace_back("-f");
-        request.arguments.push_back(folder + '/' + std::string{kTailFile});
-    }
+    SpawnRequest request{.arguments = {binary_, "-db"},
+                         .environment = {"MMSD_SOCK=" + socket},
+                         .folder = folder,
+                         .keepsCapabilities = true,
+                         .mayLoseOutput = true};
+    std::ranges::move(fileArguments(folder, config), std::back_inserter(request.arguments));
     if (inheritsSockets && current_) {
         request.arguments.emplace_back("-x");
         request.arguments.push_back(store_.socketPath(current_->generation()));

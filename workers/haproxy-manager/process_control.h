@@ -43,8 +43,9 @@ public:
 
     /** Starts a process on a generation's folder and waits until it answers. The old one is not
      *  touched: a start that fails costs nothing.
+     *  @param config what that folder has
      *  @param inheritsSockets takes the listeners over from the current process (-x) */
-    Task<StartResult> start(std::uint64_t generation, bool hasTail, bool inheritsSockets);
+    Task<StartResult> start(std::uint64_t generation, const Config& config, bool inheritsSockets);
 
     /** Looks whether the serving process still answers. One that does not is no current one any
      * more; it is ended as soon as another one serves, as its listeners would swallow connections.

@@ -3,35 +3,41 @@
 #include "workers/haproxy-manager/quarantine.h"
 
 #include <algorithm>
-#include <set>
 #include <unordered_set>
 
 namespace mmsd::haproxy {
 
 void Quarantine::add(const Fragment& fragment, std::string reason) {
-    bad_.try_emplace(fragment.hash(), std::move(reason));
+    bad_[fragment.proxy].try_emplace(fragment.hash(), std::move(reason));
 }
 
 void Quarantine::addBusy(std::uint16_t port, std::string reason) {
     busy_.try_emplace(port, std::move(reason));
 }
 
+const std::string* Quarantine::reasonAgainst(const Fragment& fragment) const {
+    const auto forms = bad_.find(fragment.proxy);
+    if (forms == bad_.end())
+        return nullptr;
+    const auto found = forms->second.find(fragment.hash());
+    return found != forms->second.end() ? &found->second : nullptr;
+}
+
 void Quarantine::keepOnly(const Config& wanted) {
-    if (bad_.empty())
-        return;
-    std::unordered_set<std::uint64_t> hashes;
-    for (const FragmentPtr& fragment : wanted.fragments)
-        hashes.insert(fragment->hash());
-    std::erase_if(bad_, [&hashes](const auto& entry) { return !hashes.contains(entry.first); });
+    for (auto& [proxy, forms] : bad_) {
+        const Fragment* const fragment = wanted.find(proxy);
+        std::erase_if(forms, [fragment](const auto& form) {
+            return fragment == nullptr || fragment->hash() != form.first;
+        });
+    }
+    std::erase_if(bad_, [](const auto& entry) { return entry.second.empty(); });
 }
 
 std::optional<Quarantine::Objection> Quarantine::objection(const Fragment& fragment,
                                                            const Config& running) const {
     using protocol::RefusalRule;
-    if (bad_.empty() && busy_.empty())
-        return std::nullopt;
-    if (const auto bad = bad_.find(fragment.hash()); bad != bad_.end())
-        return Objection{RefusalRule::Quarantined, bad->second};
+    if (const std::string* const reason = reasonAgainst(fragment))
+        return Objection{RefusalRule::Quarantined, *reason};
     const auto busy = busy_.find(fragment.servicePort);
     if (busy == busy_.end())
         return std::nullopt;
@@ -43,14 +49,13 @@ std::optional<Quarantine::Objection> Quarantine::objection(const Fragment& fragm
 Config Quarantine::compose(const Config& wanted, const Config& running,
                            std::vector<protocol::Refusal>& refusals) const {
     Config composed{wanted.base, {}, {}, wanted.tail};
-    std::set<std::uint16_t> ports;
+    composed.fragments.reserve(wanted.fragments.size());
     std::vector<FragmentPtr> keptBack;
     std::unordered_set<std::string_view> missing; // proxies that are not as wanted
     for (const FragmentPtr& fragment : wanted.fragments) {
         const auto objection = this->objection(*fragment, running);
         if (!objection) {
             composed.fragments.push_back(fragment);
-            ports.insert(fragment->servicePort);
             continue;
         }
         missing.insert(fragment->proxy);
@@ -62,12 +67,16 @@ Config Quarantine::compose(const Config& wanted, const Config& running,
         if (hasLast)
             keptBack.push_back(withServers(*last, fragment->servers));
     }
-    for (FragmentPtr& fragment : keptBack)
-        if (ports.insert(fragment->servicePort).second) // else somebody else has the port now
-            composed.fragments.push_back(std::move(fragment));
-    std::ranges::sort(composed.fragments, {},
-                      [](const FragmentPtr& f) -> const std::string& { return f->proxy; });
-
+    if (!keptBack.empty()) {
+        std::unordered_set<std::uint16_t> ports;
+        for (const FragmentPtr& fragment : composed.fragments)
+            ports.insert(fragment->servicePort);
+        for (FragmentPtr& fragment : keptBack)
+            if (ports.insert(fragment->servicePort).second) // else somebody else has the port now
+                composed.fragments.push_back(std::move(fragment));
+        std::ranges::sort(composed.fragments, {},
+                          [](const FragmentPtr& f) -> const std::string& { return f->proxy; });
+    }
     if (missing.empty()) {
         composed.maps = wanted.maps;
         return composed;

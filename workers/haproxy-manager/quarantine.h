@@ -6,10 +6,10 @@
 #include "workers/haproxy-manager/config_text.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace mmsd::haproxy {
@@ -24,8 +24,10 @@ public:
     void clearBusy() noexcept { busy_.clear(); }
     [[nodiscard]] bool hasBusy() const noexcept { return !busy_.empty(); }
     [[nodiscard]] bool holds(const Fragment& fragment) const {
-        return bad_.contains(fragment.hash());
+        return reasonAgainst(fragment) != nullptr;
     }
+    /** True if there is nothing against anything. */
+    [[nodiscard]] bool isEmpty() const noexcept { return bad_.empty() && busy_.empty(); }
     /** Everything is to be tried again. */
     void forget() noexcept { bad_.clear(); }
     /** Forgets what nobody wants any more. */
@@ -44,7 +46,10 @@ private:
     [[nodiscard]] std::optional<Objection> objection(const Fragment& fragment,
                                                      const Config& running) const;
 
-    std::unordered_map<std::uint64_t, std::string> bad_;
+    [[nodiscard]] const std::string* reasonAgainst(const Fragment& fragment) const;
+
+    /** Proxy → hash → reason: only where a name is known here a text has to be looked at. */
+    std::map<std::string, std::map<std::uint64_t, std::string>, std::less<>> bad_;
     std::map<std::uint16_t, std::string> busy_;
 };
 

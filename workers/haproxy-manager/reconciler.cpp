@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <unordered_set>
 #include <utility>
 
 namespace mmsd::haproxy {
@@ -43,9 +42,15 @@ private:
     }
 
     void compareFragments() {
+        plan_.reachable.fragments.reserve(running_.fragments.size());
         auto wanted = wanted_.fragments.begin();
         const auto end = wanted_.fragments.end();
         for (const FragmentPtr& running : running_.fragments) {
+            if (wanted != end && *wanted == running) {
+                plan_.reachable.fragments.push_back(running);
+                ++wanted;
+                continue;
+            }
             for (; wanted != end && (*wanted)->proxy < running->proxy; ++wanted)
                 needReload("new: " + (*wanted)->proxy);
             if (wanted != end && (*wanted)->proxy == running->proxy)
@@ -61,10 +66,9 @@ private:
         const bool isSame = isSameShape(*running, *wanted);
         if (!isSame)
             needReload("changed: " + running->proxy);
-        else
-            sameShape_.insert(wanted->proxy);
-        if (running == wanted || running->servers == wanted->servers) {
-            plan_.reachable.fragments.push_back(running);
+        if (running->servers == wanted->servers) {
+            // Of two that are equal the wanted one: the next comparison is one of pointers.
+            plan_.reachable.fragments.push_back(isSame ? wanted : running);
             return;
         }
         if (!canChangeServers_) {
@@ -127,7 +131,10 @@ private:
             // A backend that is new, or that will speak something else, waits for the reload.
             if (found != wanted_.maps.end() && found->second != content)
                 reachable = keepUsableLines(found->second, content, [this](std::string_view proxy) {
-                    return sameShape_.contains(proxy);
+                    const Fragment* const running = running_.find(proxy);
+                    const Fragment* const wanted = wanted_.find(proxy);
+                    return running != nullptr && wanted != nullptr &&
+                           isSameShape(*running, *wanted);
                 });
             if (reachable != content)
                 plan_.maps.emplace(name, reachable);
@@ -140,7 +147,6 @@ private:
     const ServerSets& draining_;
     const ServerSets& leaving_;
     bool canChangeServers_;
-    std::unordered_set<std::string_view> sameShape_;
     Plan plan_;
 };
 

@@ -81,8 +81,8 @@ Task<> Reloader::tryToServe(const Config& wanted, const Config& running, bool ke
             const std::string states = co_await serverStates(running, outcome.config);
             store_.writeServerStates(generation, states);
         }
-        StartResult started = co_await processes_.start(generation, !outcome.config.tail.empty(),
-                                                        attempt.inheritsSockets);
+        StartResult started =
+            co_await processes_.start(generation, outcome.config, attempt.inheritsSockets);
         if (started.process) {
             logInfo("HAProxy serves", {{"pid", started.process->pid()},
                                        {"generation", generation},
@@ -126,7 +126,7 @@ Task<bool> Reloader::prepare(std::uint64_t generation, const Config& wanted, con
     if (mustCheck)
         co_return co_await makeValid(generation, wanted, running, outcome);
     outcome.config = compose(wanted, running);
-    store_.write(generation, outcome.config, render(outcome.config).text);
+    store_.write(generation, outcome.config);
     co_return true;
 }
 

@@ -37,7 +37,7 @@ struct Check {
 struct Service {
     std::string appId;
     std::uint16_t portIndex = 0;
-    std::uint16_t servicePort = 0; ///< never 0, unique in a Model
+    std::uint16_t servicePort = 0; ///< never 0, no other service's
     AppProtocol protocol = AppProtocol::Tcp;
     Balance balance = Balance::LeastConnections;
     ConnectionMode connectionMode = ConnectionMode::Unset;
@@ -49,6 +49,7 @@ struct Service {
     std::vector<InetEndpoint> draining; ///< sorted, unique, disjoint from servers
 
     [[nodiscard]] bool isHttp() const noexcept { return protocol == AppProtocol::Http; }
+    bool operator==(const Service&) const = default;
 };
 
 /** Which service answers for which host name; values are proxy names (see proxyName()). */
@@ -56,14 +57,8 @@ struct VirtualHosts {
     std::map<std::string, std::string> exact;
     std::map<std::string, std::string> suffixes; ///< key ".example.com" for "*.example.com"
     std::optional<std::string> fallback;         ///< for every other host
-};
 
-/** Everything that HAProxy shall serve. */
-struct Model {
-    std::vector<Service> services; ///< sorted by proxy name, unique
-    VirtualHosts http;
-    VirtualHosts tls;
-    std::vector<protocol::Refusal> refusals;
+    bool operator==(const VirtualHosts&) const = default;
 };
 
 using worker::proxyName;

@@ -3,29 +3,14 @@
 #include "workers/runtime/port_exposure.h"
 
 #include "common/text.h"
-#include "workers/runtime/app_precedence.h"
+#include "workers/runtime/port_claims.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace mmsd::worker {
 
-namespace {
-
 using protocol::RefusalRule;
-
-/** True if @p a has a better right to a service port than @p b. */
-bool hasBetterClaim(const ExposedPort& a, const ExposedPort& b, const PortName* holder) {
-    const auto holds = [holder](const ExposedPort& claim) {
-        return holder != nullptr && holder->appId == claim.app->id &&
-               holder->portIndex == claim.portIndex;
-    };
-    if (holds(a) != holds(b))
-        return holds(a);
-    return a.app != b.app ? precedes(*a.app, *b.app) : a.portIndex < b.portIndex;
-}
-
-} // namespace
 
 bool isInGroups(const protocol::App& app, const protocol::Port& port,
                 const std::vector<std::string>& groups) {
@@ -58,40 +43,16 @@ std::optional<PortObjection> objectionTo(const protocol::App& app, const protoco
 
 PortExposure exposePorts(const protocol::Snapshot& snapshot, const PortRules& rules,
                          const PortHolders& holders) {
+    PortClaims claims{rules};
+    for (const auto& app : snapshot.apps)
+        claims.change(nullptr, app.get());
+    for (const auto& [port, holder] : holders)
+        claims.hold(port, holder);
     PortExposure exposure;
-    const auto refuse = [&exposure](const ExposedPort& claim, protocol::RefusalRule rule,
-                                    std::string reason) {
-        exposure.refusals.push_back({claim.app->id, claim.portIndex, std::move(reason), rule});
-    };
-    std::map<std::uint16_t, std::vector<ExposedPort>> claims;
-    for (const auto& app : snapshot.apps) {
-        for (std::size_t i = 0; i < app->ports.size(); ++i) {
-            const protocol::Port& port = app->ports[i];
-            const ExposedPort claim{app.get(), static_cast<std::uint16_t>(i)};
-            const bool isCarried = rules.transport == Transport::Udp ? port.isUdp : port.isTcp;
-            if (!isCarried || !isInGroups(*app, port, rules.groups))
-                continue;
-            if (auto objection = objectionTo(*app, port, rules)) {
-                refuse(claim, *objection->rule, std::move(objection->reason));
-                continue;
-            }
-            claims[port.servicePort].push_back(claim);
-        }
-    }
-    for (const auto& [number, claimants] : claims) {
-        const auto held = holders.find(number);
-        const PortName* const holder = held != holders.end() ? &held->second : nullptr;
-        const ExposedPort& best = *std::ranges::min_element(
-            claimants, [holder](const ExposedPort& a, const ExposedPort& b) {
-                return hasBetterClaim(a, b, holder);
-            });
-        for (const ExposedPort& loser : claimants)
-            if (&loser != &best)
-                refuse(loser, RefusalRule::Conflict,
-                       "service port " + std::to_string(number) + " taken by " + best.app->id +
-                           " port index " + std::to_string(best.portIndex));
-        exposure.ports.emplace(number, best);
-    }
+    for (const std::uint16_t port : claims.settle())
+        if (const ExposedPort* const winner = claims.winner(port))
+            exposure.ports.emplace(port, *winner);
+    claims.appendRefusals(exposure.refusals);
     return exposure;
 }
 

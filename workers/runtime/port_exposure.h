@@ -62,9 +62,7 @@ struct PortObjection {
 [[nodiscard]] std::optional<PortObjection>
 objectionTo(const protocol::App& app, const protocol::Port& port, const PortRules& rules);
 
-/** Chooses one app port for each service port. Where several claim one, the holder keeps it; else
- *  the older app version has it, then the smaller id, then the smaller port index.
- *  Source: CONTRACT sections 2 and 3. */
+/** Chooses one app port for each service port, as PortClaims does, for one state alone. */
 [[nodiscard]] PortExposure exposePorts(const protocol::Snapshot& snapshot, const PortRules& rules,
                                        const PortHolders& holders);
 

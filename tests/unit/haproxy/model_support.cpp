@@ -62,6 +62,56 @@ ConfigOptions gatewayOptions() {
     return made;
 }
 
+Claims claimsOf(const Config& config) {
+    Claims claims;
+    for (const FragmentPtr& fragment : config.fragments)
+        claims.ports.emplace(fragment->servicePort,
+                             worker::PortName{fragment->appId, fragment->portIndex});
+    claims.http = hostsIn(config.maps, worker::GatewayKind::Http);
+    claims.tls = hostsIn(config.maps, worker::GatewayKind::Tls);
+    return claims;
+}
+
+Config holding(const Claims& claims) {
+    Config config;
+    for (const auto& [port, name] : claims.ports) {
+        auto fragment = std::make_shared<Fragment>();
+        fragment->proxy = proxyName(name.appId, name.portIndex);
+        fragment->appId = name.appId;
+        fragment->portIndex = name.portIndex;
+        fragment->servicePort = port;
+        config.fragments.push_back(std::move(fragment));
+    }
+    std::ranges::sort(config.fragments, {}, [](const auto& f) { return f->proxy; });
+    config.maps = makeMaps(claims.http, claims.tls);
+    return config;
+}
+
+Model expose(const protocol::Snapshot& snapshot, const ExposureRules& rules, const Claims& claims) {
+    Model made;
+    made.snapshot = std::make_shared<const protocol::Snapshot>(snapshot);
+    Exposure exposure{rules};
+    static_cast<void>(exposure.update(made.snapshot, holding(claims)));
+    for (const auto& [port, service] : exposure.services())
+        made.services.push_back(*service);
+    std::ranges::sort(made.services, {}, [](const Service& service) {
+        return proxyName(service.appId, service.portIndex);
+    });
+    made.http = exposure.hosts(worker::GatewayKind::Http);
+    made.tls = exposure.hosts(worker::GatewayKind::Tls);
+    made.refusals = exposure.refusals();
+    return made;
+}
+
+Config makeConfig(const Model& model, const ConfigOptions& options) {
+    ExposureRules rules;
+    rules.hasGateway = options.gateway.has_value();
+    WantedConfig wanted{rules, options.bindIp};
+    wanted.update(model.snapshot, {});
+    wanted.setGlobals(options, "");
+    return wanted.config();
+}
+
 Model model(std::vector<protocol::App> apps) {
     ExposureRules rules;
     rules.hasGateway = true;

@@ -5,9 +5,11 @@
 #include "protocol/state.h"
 #include "workers/haproxy-manager/exposure.h"
 #include "workers/haproxy-manager/haproxy_config.h"
+#include "workers/haproxy-manager/wanted_config.h"
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,32 @@ protocol::Snapshot snapshot(std::vector<protocol::App> apps);
 ConfigOptions options();
 /** The same with a gateway on ports 20080 and 20443. */
 ConfigOptions gatewayOptions();
+
+/** What becomes of a state: the services by proxy, the names, and what is refused. */
+struct Model {
+    std::shared_ptr<const protocol::Snapshot> snapshot;
+    std::vector<Service> services;
+    VirtualHosts http;
+    VirtualHosts tls;
+    std::vector<protocol::Refusal> refusals;
+};
+
+/** Who holds what in a configuration in force. */
+struct Claims {
+    worker::PortHolders ports;
+    VirtualHosts http;
+    VirtualHosts tls;
+};
+
+[[nodiscard]] Claims claimsOf(const Config& config);
+/** A configuration that has these holders; no text that HAProxy would take. */
+[[nodiscard]] Config holding(const Claims& claims);
+
+/** What a fresh Exposure makes of one state. */
+[[nodiscard]] Model expose(const protocol::Snapshot& snapshot, const ExposureRules& rules,
+                           const Claims& claims);
+/** The configuration that a fresh WantedConfig makes of a model's state; nothing is held. */
+[[nodiscard]] Config makeConfig(const Model& model, const ConfigOptions& options);
 
 /** Model of these apps with gateway and without anything held. */
 Model model(std::vector<protocol::App> apps);

@@ -30,7 +30,7 @@ TEST_CASE("config store: reads back what it wrote, and what it changed", "[hapro
     const ConfigStore store{folder.path()};
     Config first = sample(1);
     first.tail = "# tail\n";
-    store.write(7, first, render(first).text);
+    store.write(7, first);
     CHECK(store.load(7).value() == first);
     Config second = sample(2);
     second.tail = first.tail;
@@ -46,10 +46,10 @@ TEST_CASE("config store: one generation is current, others go", "[haproxy][store
     const ConfigStore store{folder.path()};
     const Config config = sample(1);
     const std::string text = render(config).text;
-    store.write(1, config, text);
+    store.write(1, config);
     store.makeCurrent(1);
-    store.write(2, config, text);
-    store.write(2, config, text); // what a failed try left is replaced
+    store.write(2, config);
+    store.write(2, config); // what a failed try left is replaced
     CHECK(store.generations() == std::vector<std::uint64_t>{2, 1});
     store.makeCurrent(2);
     CHECK(store.generations() == std::vector<std::uint64_t>{2});
