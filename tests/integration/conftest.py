@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -73,8 +74,10 @@ def close_mmsd(request, staged_executables):
     request.node.mmsds = []
     yield request.node.mmsds.append
     left = {}
-    for mmsd in request.node.mmsds:
-        left |= mmsd.close(keeps_folder=getattr(request.node, "has_failed", True))
+    keeps = getattr(request.node, "has_failed", True)
+    with contextlib.ExitStack() as every:  # whatever one of them complains of
+        for mmsd in request.node.mmsds:
+            every.callback(lambda mmsd=mmsd: left.update(mmsd.close(keeps_folder=keeps)))
     assert not left, f"processes left behind: {left}"
 
 

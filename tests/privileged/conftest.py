@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -115,8 +116,9 @@ def make_mmsd(request, executables):
 
     yield make
     left = {}
-    for mmsd in request.node.mmsds:
-        left |= mmsd.close(keeps_folder=False)
+    with contextlib.ExitStack() as every:  # whatever one of them complains of
+        for mmsd in request.node.mmsds:
+            every.callback(lambda mmsd=mmsd: left.update(mmsd.close(keeps_folder=False)))
     assert not left, f"processes left behind: {left}"
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -31,6 +32,8 @@ OPTIONAL_PROCESSES = {
     "dns-server": ("dns", "workers/dns-server/mmsd-dns-server"),
     "udp-balancer": ("udp", "workers/udp-balancer/mmsd-udp-balancer"),
 }
+# A process that ends by this is started again: the test itself might go on.
+_SANITIZER_FINDING = re.compile(r"(?:ERROR: \w+Sanitizer|: runtime error): .*")
 _SUPERVISOR = "daemon/mmsd"
 _CLIENT = "daemon/client/mmsd-client"
 _USER_SUFFIXES = ("watcher", "haproxy", "confd", "dns", "api", "udp")
@@ -259,7 +262,8 @@ class Mmsd:
     def close(self, keeps_folder: bool) -> dict[int, str]:
         """Ends it by force if it still runs, and removes its folder.
 
-        @return processes that it left behind, which are killed too"""
+        @return processes that it left behind, which are killed too
+        @raise AssertionError: a sanitizer has found something in one of its processes"""
         left: dict[int, str] = {}
         if self.process is not None:
             if self.process.poll() is None:
@@ -275,6 +279,8 @@ class Mmsd:
                 left = processes_of(self.executables)
                 for pid in left:
                     os.kill(pid, signal.SIGKILL)
-        if not keeps_folder:
+        findings = _SANITIZER_FINDING.findall(self.log)
+        if not keeps_folder and not findings:
             shutil.rmtree(self.folder, ignore_errors=True)
+        assert not findings, f"see {self.log_path}: {findings}"
         return left
