@@ -4,6 +4,7 @@
 #include "common/timer.h"
 #include "tests/support/catch.h"
 #include "tests/unit/common/child_process.h"
+#include "tests/unit/common/rare_calls.h"
 #include "tests/unit/dns/asking.h"
 #include "tests/unit/dns/state_builder.h"
 #include "workers/dns-server/dns_server.h"
@@ -82,4 +83,8 @@ TEST_CASE("dns sandbox: no sockets, no files, no processes", "[dns][sandbox]") {
     CHECK(isForbidden(runCaged([] { ::openat(AT_FDCWD, "/dev/null", O_RDONLY); })));
     CHECK(isForbidden(runCaged([] { static_cast<void>(::bind(0, nullptr, 0)); })));
     CHECK(isForbidden(runCaged([] { static_cast<void>(::fork()); })));
+}
+
+TEST_CASE("dns sandbox: rare needs of a process and its C library are met", "[dns][sandbox]") {
+    mmsd::test::checkRareCalls(runCaged);
 }

@@ -2,6 +2,7 @@
 // Tests of the UDP balancer's cage: what it needs works, what it does not need ends it.
 #include "tests/support/catch.h"
 #include "tests/unit/common/child_process.h"
+#include "tests/unit/common/rare_calls.h"
 #include "workers/udp-balancer/datagram_batch.h"
 #include "workers/udp-balancer/sandbox_policy.h"
 #include "workers/udp-balancer/socket_store.h"
@@ -67,4 +68,8 @@ TEST_CASE("udp sandbox: no other sockets, no files, no processes", "[udp][sandbo
     CHECK(isForbidden(runCaged([] { ::openat(AT_FDCWD, "/dev/null", O_RDONLY); })));
     CHECK(isForbidden(runCaged([] { ::listen(0, 1); })));
     CHECK(isForbidden(runCaged([] { static_cast<void>(::fork()); })));
+}
+
+TEST_CASE("udp sandbox: rare needs of a process and its C library are met", "[udp][sandbox]") {
+    test::checkRareCalls(runCaged);
 }
