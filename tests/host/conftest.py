@@ -7,17 +7,18 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import subprocess
 import sys
-import urllib.error
-import urllib.request
+import tempfile
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 
 import host_roots  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from containers import Tools  # noqa: E402
 from haproxy_traffic import Backends  # noqa: E402
-from marathon_double import MarathonDouble  # noqa: E402
 from nspawn_host import Host  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
@@ -38,8 +39,9 @@ def suite() -> str:
 
 @pytest.fixture(scope="session")
 def deb(suite) -> pathlib.Path:
-    """The package of what is committed."""
-    return host_roots.package(suite, VERSION)
+    """The package of what is committed; for another release, after its unit tests have passed there,
+    with its compiler and libraries."""
+    return host_roots.package(suite, VERSION, checks=suite != host_roots.running_suite())
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +58,23 @@ def bare_host(suite, deb, request):
         yield host
 
 
+@pytest.fixture(scope="module")
+def tools():
+    """podman and buildah, without anything that this machine has."""
+    missing = [tool for tool in ("buildah", "podman", "runc", "mmdebstrap")
+               if shutil.which(tool) is None]
+    if os.geteuid() != 0 or missing:
+        pytest.skip(f"needs root and {', '.join(missing) or 'nothing else'}")
+    # podman wants a short path here.
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="mmsd-", dir="/var/tmp"))
+    tools = Tools(folder)
+    yield tools
+    tools.run("podman", "rm", "--all", "--force", check=False)
+    tools.run("podman", "rmi", "--all", "--force", check=False)
+    subprocess.run(["umount", "-q", folder / "storage/overlay"], check=False)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Adds the journal of the host on which a test failed."""
@@ -63,45 +82,6 @@ def pytest_runtest_makereport(item, call):
     if report.failed and report.when != "teardown" and hasattr(item, "host"):
         log = item.host.run("journalctl", "--no-pager", "-o", "short-monotonic", check=False)
         report.sections.append(("journal", log[-20000:]))
-
-
-class Cluster:
-    """A Marathon on a host, with an HTTP app and an echoing one that are really there."""
-
-    def __init__(self, host: Host, backends: Backends) -> None:
-        self.host = host
-        self.marathon = MarathonDouble("1.8", port=8080, hosts=["127.0.0.1"])
-        self._backends = backends
-        self.marathon.add_app("/shop/web", instances=0, network="bridge",
-                              ports=[{"service_port": 10080, "container_port": 80}],
-                              labels={"proto": "http", "lb-vhost": "web.test"})
-        self.marathon.add_app("/shop/echo", instances=0, network="bridge",
-                              ports=[{"service_port": 10081, "container_port": 7}])
-        for _ in backends.http:
-            self._grow("/shop/web", backends.http)
-        self._grow("/shop/echo", backends.echo)
-
-    def _grow(self, app_id: str, ports: list[int]) -> None:
-        app = self.marathon.server.operations.apps[app_id]
-        app.ports[0].host_port = ports[len(app.tasks)]
-        self.marathon.scale(app_id, len(app.tasks) + 1)
-
-    def get(self, port: int, path: str = "/", host: str = "any") -> str | None:
-        """The body of a 200 answer on that port of the host, else None."""
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Host": host})
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.read().decode() if answer.status == 200 else None
-        except OSError:
-            return None
-
-    def is_served(self) -> bool:
-        """True if the web app answers through HAProxy, by port and by name, and by file and API."""
-        wanted = {str(port) for port in self._backends.http}
-        return (self.get(10080) in wanted and self.get(80, host="web.test") in wanted
-                and (self.get(8082, "/v1/instances/shop/web") or "").count("\n") == len(wanted)
-                and "127.0.0.1:" in self.host.run("cat", "/run/mmsd/confd/shop.web.instances",
-                                                  check=False))
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("MMSD_HOST_CACHE", "/var/cache/mmsd-host"))
 # What the hosts have beside mmsd's own dependencies.
 _HOST_PACKAGES = ("bash", "ca-certificates", "dbus", "iproute2", "procps", "systemd", "systemd-sysv")
+# Not on nspawn's own list of system calls in systemd 252, while hosts and builders have them.
+LANDLOCK = "landlock_create_ruleset landlock_add_rule landlock_restrict_self"
 _MINIMAL = ("--variant=minbase",)
 
 
@@ -82,6 +84,8 @@ def package(suite: str, version: str, *, checks: bool = False) -> pathlib.Path:
                            "CCACHE_NOHASHDIR": "1", **options}
             build = ("packaging/build-deb.sh", "--version", version)
             if suite == running_suite():
+                # debhelper gives each build a home of its own, where ccache would keep nothing.
+                environment["CCACHE_DIR"] = str(CACHE / "ccache")
                 _run(*build, folder, cwd=SOURCE, env={**os.environ, **environment})
             else:
                 _build_in_root(suite, build, folder, environment)
@@ -128,7 +132,7 @@ def _build_in_root(suite: str, build, folder: pathlib.Path, environment: dict[st
     subprocess.run(["tar", "-x", "-C", tree], input=archive, check=True)
     settings = [f"--setenv={key}={value}" for key, value in environment.items() if key != "PATH"]
     _run("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--pipe",
-         "--volatile=overlay", f"--bind={tree}:/src", f"--bind={folder}:/out",
+         f"--system-call-filter={LANDLOCK}", "--volatile=overlay", f"--bind={tree}:/src", f"--bind={folder}:/out",
          f"--bind={CACHE / 'ccache'}:/ccache", "--setenv=CCACHE_DIR=/ccache",
          "--setenv=PATH=/usr/lib/ccache:/usr/sbin:/usr/bin:/sbin:/bin", *settings,
          "-D", root, "--chdir=/src", *build, "/out")
@@ -141,11 +145,28 @@ def builder_root(suite: str) -> pathlib.Path:
                  [*build_dependencies(), "ccache", "fakeroot", "git"])
 
 
+def _dependencies(deb: pathlib.Path) -> list[str]:
+    """Names of what a package depends on."""
+    depends = _run("dpkg-deb", "-f", deb, "Depends")
+    return [re.sub(r"[(|].*", "", part).strip() for part in depends.split(",")]
+
+
 def host_root(suite: str, deb: pathlib.Path) -> pathlib.Path:
     """A root that boots and has what the package depends on, but not the package."""
-    depends = _run("dpkg-deb", "-f", deb, "Depends")
-    names = [re.sub(r"[(|].*", "", part).strip() for part in depends.split(",")]
-    return _root(suite, "host", _MINIMAL, [*_HOST_PACKAGES, *names])
+    return _root(suite, "host", _MINIMAL, [*_HOST_PACKAGES, *_dependencies(deb)])
+
+
+def autopkgtest_root(suite: str, deb: pathlib.Path) -> pathlib.Path:
+    """The same with what autopkgtest and the package's own tests need."""
+    return _root(suite, "autopkgtest", _MINIMAL,
+                 [*_HOST_PACKAGES, *_dependencies(deb), "apt-utils", "curl", "dpkg-dev", "python3"])
+
+
+def vm_root(suite: str, deb: pathlib.Path) -> pathlib.Path:
+    """The same with Debian's kernel and what the tests in a virtual machine need."""
+    return _root(suite, "vm", _MINIMAL,
+                 [*_HOST_PACKAGES, *_dependencies(deb), "apparmor", "initramfs-tools", "kmod",
+                  "linux-image-cloud-amd64", "python3", "python3-pytest", "udev"])
 
 
 def base_root(suite: str) -> pathlib.Path:
@@ -155,9 +176,7 @@ def base_root(suite: str) -> pathlib.Path:
 
 def openrc_root(suite: str, deb: pathlib.Path) -> pathlib.Path:
     """A root with OpenRC and without systemd."""
-    depends = _run("dpkg-deb", "-f", deb, "Depends")
-    names = [re.sub(r"[(|].*", "", part).strip() for part in depends.split(",")]
-    names = [name for name in names if name != "systemd"]
+    names = [name for name in _dependencies(deb) if name != "systemd"]
     return _root(suite, "openrc", _MINIMAL,
                  [*names, "bsdutils", "iproute2", "openrc", "procps", "systemd-standalone-sysusers"])
 

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import tempfile
 
+from host_roots import LANDLOCK
 from waiting import wait_for
 
 _BOOT = 120.0
@@ -32,15 +33,15 @@ def _enter_network(path: str) -> None:
 class Host:
     """A booted container, or one in which nothing runs yet; use as a context manager."""
 
-    def __init__(self, root: pathlib.Path, *, is_booted: bool = True) -> None:
+    def __init__(self, root: pathlib.Path, *, is_booted: bool = True,
+                 has_landlock: bool = True) -> None:
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="mmsd-host-"))
         self._console = open(self._folder / "console", "wb")  # noqa: SIM115
         # The tests' own session may have cgroup v1: systemd is to have the unified hierarchy.
         self._nspawn = subprocess.Popen(
             ["systemd-nspawn", "--quiet", "-D", str(root), "-M", f"mmsd-host-{os.getpid()}",
              "--register=no", "--keep-unit", "--volatile=overlay", "--console=pipe",
-             # Not on nspawn's own list in systemd 252, while hosts have them.
-             "--system-call-filter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
+             f"--system-call-filter={'' if has_landlock else '~'}{LANDLOCK}",
              "--private-network", f"--bind={self._folder}:/exchange",
              *(["--boot"] if is_booted else ["--as-pid2", "/bin/sleep", "infinity"])],
             env={"PATH": os.environ["PATH"], "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},

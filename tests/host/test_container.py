@@ -4,96 +4,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
-import os
-import pathlib
-import shutil
 import subprocess
-import tempfile
 
 import host_roots
 import pytest
+from containers import import_root, own_network
 from haproxy_traffic import Backends
 from marathon_double import MarathonDouble
 from waiting import wait_for
 
 _DEADLINE = 90
-_CLONE_NEWNET = 0x40000000
 _BASE = "localhost/debian:bookworm-slim"
 _IMAGE = "localhost/mmsd"
-# Cgroups of version 1 and 2 side by side, and limits that the tests' own session cannot raise.
-_CONTAINERS_CONF = """
-[containers]
-default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
-[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-"""
 _LIMITS = ("--read-only", "--tmpfs=/run", "--cap-drop=ALL", "--cap-add=CHOWN", "--cap-add=KILL",
            "--cap-add=NET_BIND_SERVICE", "--cap-add=SETGID", "--cap-add=SETPCAP",
            "--cap-add=SETUID", "--security-opt=no-new-privileges", "--memory=512m",
            "--pids-limit=256")
 
 
-class Tools:
-    """buildah and podman with storage and settings of their own."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        (folder / "containers.conf").write_text(_CONTAINERS_CONF)
-        self._environment = {**os.environ, "CONTAINERS_CONF": str(folder / "containers.conf")}
-        self._storage = ["--root", str(folder / "storage"), "--runroot", str(folder / "run")]
-
-    def run(self, tool: str, *arguments, check: bool = True, **options) -> str:
-        """Runs one of them. @return what it said"""
-        done = subprocess.run([tool, *self._storage, *(str(part) for part in arguments)],
-                              env=self._environment, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=False, **options)
-        text = done.stdout.decode(errors="replace")
-        if check and done.returncode != 0:
-            raise AssertionError(f"{tool} {arguments}: status {done.returncode}: {text[-4000:]}")
-        return text
-
-
-@contextlib.contextmanager
-def own_network():
-    """This thread, and what it starts, in a new network with a loopback."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/proc/thread-self/ns/net", "rb") as own:
-        if libc.unshare(_CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "unshare")
-        try:
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-            yield
-        finally:
-            libc.setns(own.fileno(), _CLONE_NEWNET)
-
-
-@pytest.fixture(scope="module")
-def tools():
-    missing = [tool for tool in ("buildah", "podman", "runc", "mmdebstrap")
-               if shutil.which(tool) is None]
-    if os.geteuid() != 0 or missing:
-        pytest.skip(f"needs root and {', '.join(missing) or 'nothing else'}")
-    # podman wants a short path here.
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="mmsd-", dir="/var/tmp"))
-    tools = Tools(folder)
-    yield tools
-    tools.run("podman", "rm", "--all", "--force", check=False)
-    tools.run("podman", "rmi", "--all", "--force", check=False)
-    subprocess.run(["umount", "-q", folder / "storage/overlay"], check=False)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture(scope="module")
 def image(tools, tmp_path_factory) -> str:
     """The image, built from what is committed."""
-    root = host_roots.base_root("bookworm")
-    packed = subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE)
-    tools.run("podman", "import", "-", _BASE, stdin=packed.stdout)
-    packed.wait()
+    import_root(tools, host_roots.base_root("bookworm"), _BASE)
     tree = tmp_path_factory.mktemp("tree")
     archive = subprocess.run(["git", "-c", "safe.directory=*", "-C", host_roots.SOURCE, "archive",
                               "HEAD"], check=True, capture_output=True).stdout

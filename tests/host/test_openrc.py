@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import host_roots
 import pytest
-from conftest import Cluster
+from cluster import Cluster
 from haproxy_traffic import Backends, Load
 from nspawn_host import Host
 from waiting import wait_for
