@@ -110,6 +110,23 @@ def test_upgrades_under_load_lose_nothing(host, cluster, deb, newer_deb):
     wait_for("everything as before", cluster.is_served, _DEADLINE, 0.1)
 
 
+def test_policy_may_forbid_the_upgrade_in_place(host, cluster, newer_deb):
+    """policy-rc.d(8): what runs goes on until somebody restarts it."""
+    wait_for("all processes", lambda: len(processes(cluster)) == 6, _DEADLINE, 0.1)
+    before, main = processes(cluster), host.main_pid
+    host.write("/usr/sbin/policy-rc.d", '#!/bin/sh\necho "$@" >>/run/asked\nexit 101\n')
+    host.run("chmod", "755", "/usr/sbin/policy-rc.d")
+    said = host.install(newer_deb)
+    assert "policy-rc.d forbids" in said
+    assert "mmsd.service restart" in host.run("cat", "/run/asked")
+    assert host.main_pid == main and processes(cluster) == before
+    assert cluster.get(8082, "/version").split()[-1] == "1.0.0"
+    host.run("rm", "/usr/sbin/policy-rc.d")
+    host.run("systemctl", "restart", "mmsd")
+    wait_for("version 1.0.1", lambda: (cluster.get(8082, "/version") or "").split()[-1:]
+             == ["1.0.1"], _DEADLINE, 0.1)
+
+
 def test_an_upgrade_keeps_the_settings(host, newer_deb):
     before = host.run("cat", "/etc/mmsd/mmsd.conf")
     said = host.install(newer_deb)

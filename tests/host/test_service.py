@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 import re
 
+import host_roots
 from haproxy_traffic import Load
+from nspawn_host import Host
 from waiting import wait_for
 
 _PROCESSES = {"marathon-watcher": "mmsd-watcher", "confd-writer": "mmsd-confd",
@@ -183,3 +185,14 @@ def test_what_cannot_start_says_why_and_is_not_tried_again(host):
     shown = host.properties("ActiveState", "ExecMainStatus", "NRestarts")
     assert shown == {"ActiveState": "failed", "ExecMainStatus": "78", "NRestarts": "0"}
     assert "mmsd.conf:1" in host.run("journalctl", "-u", "mmsd", "--no-pager")
+
+
+def test_a_host_that_forbids_landlock_is_told(suite, deb):
+    """No start without the cage, and no attempt every second."""
+    with Host(host_roots.host_root(suite, deb), has_landlock=False) as host:
+        host.install(deb)
+        wait_for("the end", lambda: host.properties("ActiveState")["ActiveState"] == "failed",
+                 _DEADLINE, 0.1)
+        assert host.properties("ExecMainStatus", "NRestarts") == {"ExecMainStatus": "77",
+                                                                  "NRestarts": "0"}
+        assert "landlock_create_ruleset" in host.run("journalctl", "-u", "mmsd", "--no-pager")
