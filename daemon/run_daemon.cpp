@@ -51,8 +51,12 @@ ExitCode act(std::span<const char* const> argv, const Timing& timing) {
     Options options = readOptions(argv);
     switch (options.action) {
     case Action::PrintHelp:
-        return print(protocol::helpText("mmsd", "Service discovery for Mesos Marathon.",
-                                        protocol::kForSupervisor));
+        return print(protocol::helpText(
+            "mmsd",
+            "       mmsd status [--help]        how a running mmsd is\n"
+            "       mmsd explain APP [--help]   where an app is exposed, and why it is not\n"
+            "Service discovery for Mesos Marathon.",
+            protocol::kForSupervisor));
     case Action::PrintVersion:
         return print("mmsd " MMSD_VERSION "\nLicence: MIT\n");
     case Action::CheckConfig:

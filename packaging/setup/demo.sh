@@ -24,6 +24,7 @@ executables=(
     workers/haproxy-manager/mmsd-haproxy-manager
     workers/dns-server/mmsd-dns-server
     workers/udp-balancer/mmsd-udp-balancer
+    daemon/client/mmsd-client
 )
 folder='' marathon_pid='' mmsd_pid='' instance_pids=()
 
@@ -176,11 +177,10 @@ show_processes() {
     done
 }
 
-show_status() {
-    printf '\n$ curl -s %s\n' "$api_url/v1/status   # its processes, in short"
-    curl -s "$api_url/v1/status" | /usr/bin/python3 -c 'import json, sys
-for process in json.load(sys.stdin)["processes"]:
-    print("{name:18}{phase:10}pid {pid:<9}generation {generation:<5}restarts {restarts}".format(**process))'
+show_commands() {
+    say "mmsd tells how it is, and why an app is where it is"
+    show "$folder/bin/mmsd" status "--worker-dir=$folder/bin" "--url=$api_url"
+    show "$folder/bin/mmsd" explain /shop/web "--worker-dir=$folder/bin" "--url=$api_url"
 }
 
 show_state() {
@@ -217,7 +217,7 @@ show_changes() {
     until_true "the change" has_instances /mail/relay 2
     show curl -s "$api_url/v1/apps"
     show ls "$folder/run/confd"
-    show_status
+    show_commands
 }
 
 build
@@ -239,6 +239,7 @@ cat <<END
 files      $folder/run/confd
 API        $api_url/v1/apps  /v1/instances/shop/web  /v1/status
 HAProxy    curl http://127.0.0.1:$service_port/   configuration: $folder/run/haproxy/haproxy.cfg
+status     $folder/bin/mmsd status --worker-dir=$folder/bin --url=$api_url
 DNS        dig @127.0.0.1 -p $dns_port web.shop.mmsd SRV
 log        $folder/mmsd.log
 change it  curl -d '{"app_id":"/shop/web","instances":9}' $marathon_url/_control/scale
