@@ -4,6 +4,7 @@
 
 #include "common/duration.h"
 #include "common/sys_error.h"
+#include "workers/haproxy-manager/patience.h"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -15,6 +16,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 
 namespace mmsd::haproxy {
 
@@ -197,6 +199,14 @@ bool signalProcess(const UniqueFd& pidFd, int signal) noexcept {
     return ::syscall(SYS_pidfd_send_signal, pidFd.get(), signal, nullptr, 0U) == 0;
 }
 
+std::chrono::nanoseconds cpuTime(pid_t pid) noexcept {
+    clockid_t clock{};
+    timespec used{};
+    if (::clock_getcpuclockid(pid, &clock) != 0 || ::clock_gettime(clock, &used) != 0)
+        return std::chrono::nanoseconds{0};
+    return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
+}
+
 std::string reap(const UniqueFd& pidFd) noexcept {
     siginfo_t info{};
     if (::waitid(P_PIDFD, static_cast<id_t>(pidFd.get()), &info, WEXITED) != 0)
@@ -206,8 +216,10 @@ std::string reap(const UniqueFd& pidFd) noexcept {
 }
 
 Task<CommandResult> runCommand(Reactor reactor, SpawnRequest request,
-                               std::chrono::milliseconds limit) {
-    const auto deadline = reactor.timers.now() + limit;
+                               std::optional<std::chrono::milliseconds> limit) {
+    constexpr std::chrono::seconds kPatienceInterval{1};
+    const auto start = reactor.timers.now();
+    Patience patience{start};
     const ChildProcess child = spawnChild(request);
     CommandGuard guard{child};
     CommandResult result;
@@ -215,12 +227,13 @@ Task<CommandResult> runCommand(Reactor reactor, SpawnRequest request,
     for (;;) {
         // Its output may stay open after its end, held by something that it left behind.
         const std::array<FdWait::Watch, 2> watches{{{child.pidFd.get()}, {outputFd}}};
-        const bool isReady = co_await FdWait{reactor, watches, deadline};
+        const auto until = limit ? start + *limit : reactor.timers.now() + kPatienceInterval;
+        const bool isReady = co_await FdWait{reactor, watches, until};
         if (!readOutput(child.output, result.output))
             outputFd = -1;
-        if (!isReady) {
+        if (!isReady && (limit || patience.isOver(reactor.timers.now(), cpuTime(child.pid)))) {
             guard.end();
-            result.how = "time limit of " + formatDuration(limit);
+            result.how = limit ? "time limit of " + formatDuration(*limit) : "came to no end";
             co_return result;
         }
         if (hasEnded(child.pidFd))

@@ -41,6 +41,8 @@ struct ChildProcess {
 [[nodiscard]] UniqueFd openProcess(pid_t pid);
 /** Signals the process behind the descriptor; false if it is gone. */
 bool signalProcess(const UniqueFd& pidFd, int signal) noexcept;
+/** What a process has used of the processors; 0 if it is gone. */
+[[nodiscard]] std::chrono::nanoseconds cpuTime(pid_t pid) noexcept;
 /** Reaps an ended child: "exit status 1", "signal 11". "gone" for processes that are no children.
  */
 [[nodiscard]] std::string reap(const UniqueFd& pidFd) noexcept;
@@ -52,8 +54,9 @@ struct CommandResult {
     std::string output; ///< its beginning, if it is long
 };
 
-/** Runs a program to its end, or kills it and what it started when the time is up. */
+/** Runs a program to its end, or kills it and what it started when the time is up.
+ *  @param limit nothing: as long as Patience has it */
 [[nodiscard]] Task<CommandResult> runCommand(Reactor reactor, SpawnRequest request,
-                                             std::chrono::milliseconds limit);
+                                             std::optional<std::chrono::milliseconds> limit);
 
 } // namespace mmsd::haproxy

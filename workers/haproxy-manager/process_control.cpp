@@ -8,6 +8,7 @@
 #include "common/sys_error.h"
 #include "workers/haproxy-manager/child_process.h"
 #include "workers/haproxy-manager/config_files.h"
+#include "workers/haproxy-manager/patience.h"
 #include "workers/haproxy-manager/runtime_session.h"
 
 #include <algorithm>
@@ -22,10 +23,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/** 10 000 backends take 1 to 2 s; a machine that is busy longer. */
-constexpr std::chrono::milliseconds kStartLimit = 60s;
-constexpr auto kReadinessInterval = 5ms;
 constexpr std::chrono::milliseconds kAnswerLimit = 2s;
+/** For the first answer of all, which follows the binding of the socket. */
+constexpr std::chrono::milliseconds kFirstAnswerLimit = 60s;
+/** How long to wait before a process is asked again whether it is ready. */
+constexpr auto kReadinessInterval = 5ms;
+/** A start that lasts long is asked less often: this part of what it has taken so far. */
+constexpr int kReadinessShare = 50;
 /** Each keeps its memory until its last connection ends. */
 constexpr std::size_t kMostDraining = 5;
 
@@ -95,16 +99,16 @@ Task<bool> ProcessControl::awaitFirstAnswer(Orphan orphan) {
     constexpr std::size_t kListLimit = 64u << 20;
     constexpr auto kInterval = 20ms;
     const std::string path = store_.socketPath(orphan.generation);
-    const auto deadline = reactor_.timers.now() + kStartLimit;
+    Patience patience{reactor_.timers.now()};
     // One that has served already should answer at once.
-    const auto limit = store_.isCurrent(orphan.generation) ? kAnswerLimit : kStartLimit;
+    const auto limit = store_.isCurrent(orphan.generation) ? kAnswerLimit : kFirstAnswerLimit;
     try {
         const UniqueFd pidFd = openProcess(orphan.pid);
         while (!isSocketBound(readFile("/proc/net/unix", kListLimit), path, orphan.pid)) {
             const std::array<FdWait::Watch, 2> watches{{{pidFd.get()}, {}}};
             const auto until = reactor_.timers.now() + kInterval;
             const bool hasEnded = co_await FdWait{reactor_, watches, until};
-            if (hasEnded || reactor_.timers.now() >= deadline)
+            if (hasEnded || patience.isOver(reactor_.timers.now(), cpuTime(orphan.pid)))
                 co_return false;
         }
         const auto info = co_await askForInfo(reactor_, path, limit);
@@ -194,6 +198,7 @@ Task<StartResult> ProcessControl::start(std::uint64_t generation, const Config& 
         request.arguments.push_back(store_.socketPath(current_->generation()));
     }
     const auto started = reactor_.timers.now();
+    Patience patience{started};
     ChildProcess child = spawnChild(request);
     auto process = wrap(generation, child.pid, std::move(child.pidFd), std::move(child.output));
     const StartGuard guard{process, leavesStarts_};
@@ -209,13 +214,15 @@ Task<StartResult> ProcessControl::start(std::uint64_t generation, const Config& 
         }
         if (!process->isAlive())
             break;
-        if (reactor_.timers.now() - started >= kStartLimit) {
+        const auto now = reactor_.timers.now();
+        if (patience.isOver(now, cpuTime(process->pid()))) {
             process->signal(SIGKILL);
             result.how = "did not answer in time";
         }
         const std::array<FdWait::Watch, 2> watches{{{process->pidFd().get()}, {}}};
-        const auto until = reactor_.timers.now() + kReadinessInterval;
-        static_cast<void>(co_await FdWait{reactor_, watches, until});
+        const auto pause = std::max<TimerFactory::TimePoint::duration>(
+            kReadinessInterval, (now - started) / kReadinessShare);
+        static_cast<void>(co_await FdWait{reactor_, watches, now + pause});
     }
     result.output = process->startOutput();
     if (result.how.empty())

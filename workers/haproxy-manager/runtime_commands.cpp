@@ -36,6 +36,20 @@ constexpr std::array<std::pair<Column, std::string_view>, 5> kColumns{{
     {kPort, "srv_port"},
 }};
 
+/** The columns up to the last that is looked at; nothing if there are not so many. */
+std::optional<std::array<std::string_view, kPort + 1>>
+splitColumns(std::string_view line) noexcept {
+    std::array<std::string_view, kPort + 1> fields;
+    for (std::string_view& field : fields) {
+        line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
+        field = line.substr(0, line.find(' '));
+        if (field.empty())
+            return std::nullopt;
+        line.remove_prefix(field.size());
+    }
+    return fields;
+}
+
 bool hasKnownColumns(std::string_view header) {
     if (!header.starts_with("# "))
         return false;
@@ -147,15 +161,15 @@ std::optional<std::vector<ServerState>> parseServerStates(std::string_view reply
         const std::string_view line = takeLine(reply);
         if (line.empty())
             continue;
-        const auto fields = splitList(line, ' ');
-        if (fields.size() <= kPort)
+        const auto fields = splitColumns(line);
+        if (!fields)
             return std::nullopt;
-        const auto admin = parseNumber<unsigned>(fields[kAdmin]);
-        const auto port = parseNumber<std::uint16_t>(fields[kPort]);
+        const auto admin = parseNumber<unsigned>((*fields)[kAdmin]);
+        const auto port = parseNumber<std::uint16_t>((*fields)[kPort]);
         if (!admin || !port)
             return std::nullopt;
-        states.push_back({std::string{fields[kBackend]}, std::string{fields[kName]},
-                          std::string{fields[kAddress]}, *port, *admin});
+        states.push_back({std::string{(*fields)[kBackend]}, std::string{(*fields)[kName]},
+                          std::string{(*fields)[kAddress]}, *port, *admin});
     }
     return states;
 }
@@ -167,22 +181,31 @@ std::string filterServerStates(std::string_view reply, const Config& running, co
     if (version != "1" || !hasKnownColumns(header))
         return kept;
     kept.append(header).append("\n");
-    const auto has = [](const Config& config, std::string_view backend,
-                        const InetEndpoint& server) {
-        const Fragment* const fragment =
-            backend.starts_with("b_") ? config.find(backend.substr(2)) : nullptr;
+    const auto hasServer = [](const FragmentPtr& fragment, const InetEndpoint& server) {
         return fragment != nullptr && std::ranges::binary_search(fragment->servers, server);
     };
+    // The servers of one backend stand together.
+    std::string_view backend;
+    FragmentPtr before;
+    FragmentPtr after;
     while (!reply.empty()) {
         const std::string_view line = takeLine(reply);
-        const auto fields = splitList(line, ' ');
-        if (fields.size() <= kPort)
+        const auto fields = splitColumns(line);
+        if (!fields)
             continue;
-        const auto address = IpAddress::parse(fields[kAddress]);
-        const auto port = parseNumber<std::uint16_t>(fields[kPort]);
-        if (address && port && fields[kName] == serverName({*address, *port}) &&
-            has(running, fields[kBackend], {*address, *port}) &&
-            has(next, fields[kBackend], {*address, *port}))
+        if ((*fields)[kBackend] != backend) {
+            backend = (*fields)[kBackend];
+            const bool isOurs = backend.starts_with(worker::kBackendPrefix);
+            const auto proxy = backend.substr(isOurs ? worker::kBackendPrefix.size() : 0);
+            before = isOurs ? running.get(proxy) : nullptr;
+            after = before ? next.get(proxy) : nullptr;
+        }
+        if (!after)
+            continue;
+        const auto address = IpAddress::parse((*fields)[kAddress]);
+        const auto port = parseNumber<std::uint16_t>((*fields)[kPort]);
+        if (address && port && (*fields)[kName] == serverName({*address, *port}) &&
+            hasServer(before, {*address, *port}) && hasServer(after, {*address, *port}))
             kept.append(line).append("\n");
     }
     return kept;
