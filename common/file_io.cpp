@@ -110,10 +110,16 @@ void replaceFileAt(int dirFd, const std::string& name, std::string_view content,
     replaceFileAt(dirFd, name, std::as_bytes(std::span{content}), mode);
 }
 
-void appendFileAt(int dirFd, const std::string& name, std::span<const std::byte> content) {
+void appendFileAt(int dirFd, const std::string& name, std::size_t size,
+                  std::span<const std::byte> content) {
     const UniqueFd fd{::openat(dirFd, name.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW)};
     if (!fd.isDefined())
         throwErrno("open " + name);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0)
+        throwErrno("stat " + name);
+    if (static_cast<std::size_t>(status.st_size) != size)
+        throwErrno("append to " + name + ", which somebody else has changed", ESTALE);
     writeAll(fd.get(), content);
 }
 

@@ -36,8 +36,10 @@ void replaceFileAt(int dirFd, const std::string& name, std::span<const std::byte
 void replaceFileAt(int dirFd, const std::string& name, std::string_view content, mode_t mode);
 
 /** Writes behind what @p name in the folder has; what did not get there whole stays there in part.
+ *  @param size  octets that the file must have, else nothing is written
  *  @throws SysError, also if there is no such file */
-void appendFileAt(int dirFd, const std::string& name, std::span<const std::byte> content);
+void appendFileAt(int dirFd, const std::string& name, std::size_t size,
+                  std::span<const std::byte> content);
 
 /** Writes everything, retrying short writes and EINTR. @throws SysError */
 void writeAll(int fd, std::span<const std::byte> content);

@@ -23,8 +23,6 @@ namespace {
 
 /** Octets: what 10 000 apps with 10 instances each need. */
 constexpr std::uint64_t kMostReserved = 32u << 20;
-/** A watcher that jumps further ahead would leave no numbers for its successors. */
-constexpr std::uint64_t kMostSkipped = std::uint64_t{1} << 32;
 
 } // namespace
 
@@ -35,20 +33,11 @@ bool SnapshotRelay::take(const protocol::FrameView& frame) {
         append(frame);
         if (frame.header.type != MessageType::SnapshotEnd)
             return false;
-        end(frame);
+        return end(frame);
     } catch (...) {
         pending_.reset();
         throw;
     }
-    const bool isNew = frame.header.generation != generation_;
-    if (pending_->begin.base == 0)
-        chain_.clear();
-    octets_ = keptOctets() + pending_->frames.size();
-    chain_.push_back({frame.header.generation,
-                      std::make_shared<const std::vector<std::byte>>(std::move(pending_->frames))});
-    generation_ = frame.header.generation;
-    pending_.reset();
-    return isNew;
 }
 
 SnapshotChain SnapshotRelay::chainFrom(std::uint64_t generation) const noexcept {
@@ -73,7 +62,7 @@ void SnapshotRelay::begin(const protocol::FrameView& frame) {
     const bool isWhole = base == 0 && generation >= generation_ && generation != 0;
     const bool isChange = base != 0 && base == generation_ && generation > base &&
                           chain_.size() < protocol::kMaxChain;
-    if ((!isWhole && !isChange) || generation - generation_ > kMostSkipped)
+    if ((!isWhole && !isChange) || generation - generation_ > protocol::kMaxGenerationStep)
         throw ProtocolError{"snapshot " + std::to_string(generation) + " does not follow " +
                             std::to_string(generation_)};
     // A hint only: what is announced may never come. Apps have one frame each, and most of them
@@ -102,8 +91,8 @@ void SnapshotRelay::append(const protocol::FrameView& frame) {
                           frame.payload);
 }
 
-void SnapshotRelay::end(const protocol::FrameView& frame) {
-    const Transaction& pending = *pending_;
+bool SnapshotRelay::end(const protocol::FrameView& frame) {
+    Transaction& pending = *pending_;
     const protocol::SnapshotEnd end = protocol::decodeSnapshotEnd(frame.payload);
     if (end.appCount != pending.begin.appCount || end.appCount != pending.appCount ||
         end.instanceCount != pending.begin.instanceCount ||
@@ -113,7 +102,21 @@ void SnapshotRelay::end(const protocol::FrameView& frame) {
         throw ProtocolError{"snapshot has the wrong checksum"};
     if (frame.header.generation == generation_ && end.state != totals_)
         throw ProtocolError{"snapshot is another one than before"};
+
+    // What may run out of memory comes first: the chain is never without what leads to it.
+    const bool isNew = frame.header.generation != generation_;
+    const std::size_t octets = keptOctets() + pending.frames.size();
+    SnapshotLink link{frame.header.generation,
+                      std::make_shared<const std::vector<std::byte>>(std::move(pending.frames))};
+    if (pending.begin.base == 0)
+        chain_ = {std::move(link)};
+    else
+        chain_.push_back(std::move(link));
+    generation_ = frame.header.generation;
     totals_ = end.state;
+    octets_ = octets;
+    pending_.reset();
+    return isNew;
 }
 
 SnapshotChain SnapshotDelivery::next(const SnapshotRelay& relay) {

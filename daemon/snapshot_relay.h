@@ -47,7 +47,7 @@ public:
 private:
     void begin(const protocol::FrameView& frame);
     void append(const protocol::FrameView& frame);
-    void end(const protocol::FrameView& frame);
+    bool end(const protocol::FrameView& frame);
     /** Octets of the chain that stay when the transaction under way ends. */
     [[nodiscard]] std::size_t keptOctets() const noexcept {
         return pending_->begin.base != 0 ? octets_ : 0;

@@ -217,6 +217,8 @@ void WorkerProcess::onFrame(const protocol::FrameView& frame) {
             timer_->start(context_.timing.pingInterval);
         return;
     case MessageType::SnapshotApplied: {
+        if (channel_->hasUnsentShared()) // else each answer would queue the next snapshot
+            throw ProtocolError{"answers what it has not read"};
         const protocol::SnapshotApplied applied = protocol::decodeSnapshotApplied(frame.payload);
         // Repetitions are not logged: their number is the worker's choice.
         const bool isTaken = applied.result != protocol::ApplyResult::Rejected;

@@ -53,6 +53,10 @@ void Channel::send(SharedFrames frames) {
     enqueue({.own = {}, .shared = std::move(frames), .written = 0});
 }
 
+bool Channel::hasUnsentShared() const noexcept {
+    return std::ranges::any_of(output_, [](const Output& each) { return each.shared != nullptr; });
+}
+
 void Channel::enqueue(Output output) {
     if (isClosed_ || !failure_.empty() || output.rest().empty())
         return;

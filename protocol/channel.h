@@ -51,6 +51,8 @@ public:
     /** Borrowed; -1 once it is closed. */
     [[nodiscard]] int socket() const noexcept { return socket_.get(); }
     [[nodiscard]] bool hasUnsent() const noexcept { return !output_.empty(); }
+    /** True if some of what was queued as shared has not left. */
+    [[nodiscard]] bool hasUnsentShared() const noexcept;
 
 private:
     struct Output {

@@ -8,8 +8,8 @@
 
 namespace mmsd::protocol {
 
-/** Folds the digests of payloads, in their order; fed with each payload of SnapshotApp and
- *  SnapshotInstances. Length and place of every octet count. */
+/** Folds the digests of payloads, in their order; fed with each payload between
+ *  SnapshotBegin and SnapshotEnd. Length and place of every octet count. */
 class Checksum {
 public:
     /** MurmurHash3's first 64-bit lane and finalizer over little-endian words, seeded with the

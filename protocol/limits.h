@@ -19,6 +19,9 @@ inline constexpr std::size_t kMaxString = 65'535;
 
 /** Octets of all frames of one snapshot: 10 000 apps × 10 instances need about 20 MB. */
 inline constexpr std::size_t kMaxSnapshotBytes = 256u << 20;
+/** How far a generation may be above the one before: a watcher that jumps further ahead would leave
+ *  no numbers for its successors. */
+inline constexpr std::uint64_t kMaxGenerationStep = std::uint64_t{1} << 32;
 /** Snapshots that lead from a whole state to the newest, and that one. */
 inline constexpr std::size_t kMaxChain = 4'096;
 inline constexpr std::uint32_t kMaxApps = 65'536;

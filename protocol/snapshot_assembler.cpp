@@ -262,12 +262,18 @@ SnapshotFile decodeSnapshotFile(std::span<const std::byte> bytes) {
         throw ProtocolError{"snapshot file is too large"};
     SnapshotAssembler assembler;
     bool isComplete = false; // behind the last frame
+    std::size_t transactions = 0;
     std::string flaw;
     try {
-        while (const auto frame = takeFrame(bytes))
+        while (const auto frame = takeFrame(bytes)) {
             isComplete = assembler.take(*frame);
+            transactions += isComplete ? 1 : 0;
+            if (isComplete && transactions == kMaxChain)
+                break;
+        }
         if (!bytes.empty() || !isComplete)
-            flaw = "it ends in a snapshot that is not complete";
+            flaw = isComplete ? "it has too many snapshots"
+                              : "it ends in a snapshot that is not complete";
     } catch (const ProtocolError& error) {
         if (!assembler.last())
             throw;

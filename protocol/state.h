@@ -98,6 +98,7 @@ struct Problem {
 struct App {
     std::string id;      ///< with leading "/"
     std::string version; ///< as Marathon writes it; may be empty
+    bool isPod = false;  ///< then no port has a service port
     Labels labels;
     std::vector<Port> ports;
     std::vector<Instance> instances; ///< sorted by host, then ports, then taskId

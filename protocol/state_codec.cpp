@@ -91,6 +91,7 @@ void visitApp(C& codec, Fields<C, App> m, Fields<C, std::uint32_t> instanceCount
     if (!m.id.starts_with('/'))
         failField("app id", "does not start with a slash");
     codec.name("app version", m.version, kMaxAppVersion);
+    codec.boolean(m.isPod);
     codec.number(instanceCount);
     checkSize("instances of an app", instanceCount, kMaxInstancesPerApp);
     visitLabels(codec, m.labels, labels);

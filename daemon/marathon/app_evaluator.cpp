@@ -67,6 +67,7 @@ Evaluation evaluateApp(const MarathonApp& app, AppMemory& memory, HostLookup& ho
     Evaluation result;
     result.app = {.id = app.id,
                   .version = app.version,
+                  .isPod = app.isPod,
                   .labels = app.labels,
                   .ports = app.ports,
                   .instances = {},

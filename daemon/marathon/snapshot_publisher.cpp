@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "daemon/marathon/state_file.h"
+#include "protocol/limits.h"
 #include "protocol/protocol_error.h"
 
 #include <algorithm>
@@ -43,7 +44,9 @@ void SnapshotPublisher::restore(const protocol::Snapshot& snapshot) {
     // A younger watcher may have published after this file was written.
     isForced_ = generation_ > snapshot.generation;
     if (generation_ < snapshot.generation) {
-        generation_ = snapshot.generation;
+        // The supervisor takes no number that leaves none for its successors.
+        const bool isNear = snapshot.generation - generation_ <= protocol::kMaxGenerationStep;
+        generation_ = isNear ? snapshot.generation : generation_ + 1;
         begin_ = snapshot.begin;
         sendWhole();
     }
@@ -87,7 +90,7 @@ void SnapshotPublisher::publish(const Cause& cause) {
     std::size_t changedBytes = 0;
     for (const protocol::EncodedChange& change : changes)
         changedBytes += change.app != nullptr ? change.app->payloadBytes() : 0;
-    if (!hasBase_ || changedBytes > bytes_ / 2)
+    if (!hasSentWhole_ || changedBytes > bytes_ / 2)
         sendWhole();
     else
         sendChanges(changes);
@@ -128,16 +131,21 @@ protocol::SharedFrames SnapshotPublisher::encodeWhole() const {
 }
 
 void SnapshotPublisher::sendWhole() {
-    outlet_.sendSnapshot(encodeWhole());
+    const protocol::SharedFrames frames = encodeWhole();
+    wholeBytesSent_ = frames->size();
+    outlet_.sendSnapshot(frames);
     if (file_ != nullptr)
         file_->replace();
-    hasBase_ = true;
+    hasSentWhole_ = true;
     changesSent_ = changeBytesSent_ = 0;
 }
 
 void SnapshotPublisher::sendChanges(const std::vector<protocol::EncodedChange>& changes) {
     const auto frames = std::make_shared<const std::vector<std::byte>>(
         protocol::encodeTransaction(generation_, begin_, changes, state_));
+    // More than the supervisor keeps would end this process.
+    if (wholeBytesSent_ + changeBytesSent_ + frames->size() > protocol::kMaxSnapshotBytes)
+        return sendWhole();
     outlet_.sendSnapshot(frames);
     if (file_ != nullptr)
         file_->append(frames);

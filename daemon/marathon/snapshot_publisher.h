@@ -38,6 +38,9 @@ public:
     void prepare(const AppStore::Change& change);
     /** True if publish() would send other bytes than before. */
     [[nodiscard]] bool hasChanges() const noexcept { return isForced_ || !next_.empty(); }
+    /** True if what is published is at least as new as what the supervisor holds: only then may
+     *  single changes go on top of it. */
+    [[nodiscard]] bool hasBase() const noexcept { return !isForced_; }
     /** True while the outlet has not taken the last snapshot. */
     [[nodiscard]] bool isBusy() const { return outlet_.isBusy(); }
     /** Sends a snapshot with all changes prepared; does nothing if there are none. The first one of
@@ -73,7 +76,7 @@ private:
     StateFile* file_;
     std::uint64_t generation_;
     bool isForced_ = true; ///< the supervisor has no state, or not the one that we compare with
-    bool hasBase_ = false; ///< the supervisor has generation_, and of this run
+    bool hasSentWhole_ = false;       ///< in this run
     protocol::SnapshotBegin begin_{}; ///< of generation_: when and why
     std::map<std::string, Entry> current_;
     std::map<std::string, std::optional<Entry>> next_; ///< nothing = removed
@@ -83,6 +86,7 @@ private:
     std::size_t bytes_ = 0;
     std::size_t changesSent_ = 0; ///< since the last whole state
     std::size_t changeBytesSent_ = 0;
+    std::size_t wholeBytesSent_ = 0;
 };
 
 } // namespace mmsd::marathon

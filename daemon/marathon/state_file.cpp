@@ -81,12 +81,16 @@ void StateFile::flush() noexcept {
 
 void StateFile::write() {
     if (mustReplace_) {
-        replaceFileAt(folder_.get(), kFileName, std::span{*wholeState_()}, 0600);
+        const protocol::SharedFrames whole = wholeState_();
+        replaceFileAt(folder_.get(), kFileName, std::span{*whole}, 0600);
+        size_ = whole->size();
         mustReplace_ = false;
         return;
     }
-    for (const protocol::SharedFrames& transaction : waiting_)
-        appendFileAt(folder_.get(), kFileName, *transaction);
+    for (const protocol::SharedFrames& transaction : waiting_) {
+        appendFileAt(folder_.get(), kFileName, size_, *transaction);
+        size_ += transaction->size();
+    }
     waiting_.clear();
 }
 

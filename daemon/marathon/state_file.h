@@ -42,6 +42,7 @@ private:
     WholeState wholeState_;
     std::vector<protocol::SharedFrames> waiting_;
     bool mustReplace_ = true; ///< nothing can be appended to what the file has
+    std::size_t size_ = 0;    ///< octets of the file that was written
     bool isDue_ = false;
     std::unique_ptr<Timer> timer_;
     bool hasFailed_ = false; ///< said once

@@ -77,9 +77,9 @@ void StateKeeper::changed(const Cause& cause) {
 }
 
 void StateKeeper::publish() {
-    // Single apps on top of nothing would be published as if they were all that there is.
-    const bool hasBase = confirmedAt_ || publisher_.bytes() > 0;
-    if (!cause_ || !hasBase)
+    // Single apps on top of nothing would be published as if they were all that there is; on top
+    // of what is older than what the supervisor holds, they would bring that back.
+    if (!cause_ || !(confirmedAt_ || publisher_.hasBase()))
         return;
     if (publisher_.isBusy()) {
         publishTimer_->start(kBusyInterval);

@@ -176,7 +176,7 @@ def test_pods_in_dns_and_behind_no_load_balancer(make_double, make_mmsd, expect_
             return False
 
     wait_for("the app's service port", listens)
-    assert {each["reason"] for each in mmsd.status()["refusals"]} <= {"no service port"}
+    assert mmsd.status()["refusals"] == []  # that a pod has no service ports is nobody's mistake
     assert mmsd.get("/v1/service_ports/shop/pod").lines in ([], ["0", "0", "0"])
     for file in (mmsd.state / "haproxy").glob("*.cfg"):
         assert "shop" not in file.read_text() or "pod" not in file.read_text()

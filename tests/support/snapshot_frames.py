@@ -100,6 +100,7 @@ def _app(app: App) -> bytes:
     return (
         string(app.id)
         + string(app.version)
+        + b"\0"
         + struct.pack("<I", len(app.instances))
         + _labels(app.labels)
         + struct.pack("<I", len(app.ports))

@@ -140,8 +140,8 @@ std::string describe(const protocol::Port& port) {
 
 std::string describe(const protocol::DecodedApp& m) {
     return fmt::format(
-        "id={} version={} instances={} labels={} ports={} problems={}", quote(m.app.id),
-        quote(m.app.version), m.instanceCount, labelsOf(m.app.labels),
+        "id={} version={} pod={} instances={} labels={} ports={} problems={}", quote(m.app.id),
+        quote(m.app.version), m.app.isPod, m.instanceCount, labelsOf(m.app.labels),
         listOf(m.app.ports, [](const auto& port) { return describe(port); }),
         listOf(m.app.problems, [](const protocol::Problem& problem) {
             return fmt::format("{}: {}", portIndexOf(problem.portIndex), quote(problem.text));

@@ -157,6 +157,7 @@ HttpResponse explainApp(const Inquiry& inquiry, const ApiState& state, const Api
     json.beginObject();
     json.member("app", app->id);
     json.member("version", app->version);
+    json.member("pod", app->isPod);
     json.member("generation", state.snapshot->generation);
     json.member("serving", view.serving);
     json.member("instances_total", app->instances.size());

@@ -66,7 +66,7 @@ std::shared_ptr<const protocol::Snapshot> ForegroundRun::load() const {
         throw protocol::ProtocolError{"no such file"};
     auto [snapshot, flaw] = protocol::decodeSnapshotFile(std::as_bytes(std::span{*bytes}));
     if (!flaw.empty())
-        throw protocol::ProtocolError{flaw};
+        logWarning("the end of the snapshot file is not used", {{"reason", flaw}});
     return std::move(snapshot);
 }
 

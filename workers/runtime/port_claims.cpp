@@ -59,7 +59,8 @@ void PortClaims::claim(const protocol::App& app) {
         if (!isCarried(port, rules_.transport) || !isInGroups(app, port, rules_.groups))
             continue;
         if (auto objection = objectionTo(app, port, rules_)) {
-            refusals.push_back({app.id, index, std::move(objection->reason), *objection->rule});
+            if (objection->isMistake)
+                refusals.push_back({app.id, index, std::move(objection->reason), *objection->rule});
             continue;
         }
         contests_[port.servicePort].claims.push_back({&app, index});

@@ -30,8 +30,10 @@ std::optional<PortObjection> objectionTo(const protocol::App& app, const protoco
         reason += ", and --filter-groups has only";
         for (const std::string& each : rules.groups)
             reason.append(&each == &rules.groups.front() ? " " : ", ").append(each);
-        return PortObjection{std::nullopt, std::move(reason)};
+        return PortObjection{std::nullopt, std::move(reason), false};
     }
+    if (app.isPod)
+        return PortObjection{RefusalRule::NoServicePort, "pods have no service ports", false};
     if (port.servicePort == 0)
         return PortObjection{RefusalRule::NoServicePort, "no service port"};
     if (const auto own = rules.ownPorts.find(port.servicePort); own != rules.ownPorts.end())

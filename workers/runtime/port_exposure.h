@@ -52,9 +52,10 @@ struct PortExposure {
 
 /** Why a port is not up for being exposed at all. */
 struct PortObjection {
-    /** Nothing: the group filter, which is nobody's mistake and not reported. */
+    /** Nothing: the group filter. */
     std::optional<protocol::RefusalRule> rule;
     std::string reason;
+    bool isMistake = true; ///< of somebody, to be reported
 };
 
 /** What stands against exposing @p port by itself, whatever others claim; nothing if nothing does.

@@ -100,7 +100,7 @@ void SupervisedRun::onFrame(const protocol::FrameView& frame) {
         return shutDown();
     case MessageType::SnapshotTarget:
         target_ = frame.header.generation;
-        isRefused_ = false;
+        whyRefused_.clear();
         return;
     case MessageType::SnapshotBegin:
     case MessageType::SnapshotApp:
@@ -148,21 +148,23 @@ void SupervisedRun::start(protocol::PayloadView payload) {
 
 /** States on the way to the target are never applied: they are the past. */
 void SupervisedRun::takeSnapshotFrame(const protocol::FrameView& frame) {
-    if (isRefused_)
-        return;
+    const bool isLast =
+        frame.header.type == MessageType::SnapshotEnd && frame.header.generation == target_;
     try {
-        if (!assembler_.take(frame) || frame.header.generation != target_)
-            return;
-        const auto& snapshot = assembler_.last();
-        observedAt_[target_] =
-            std::chrono::microseconds{static_cast<std::int64_t>(snapshot->begin.observedAtUs)};
-        queue_->push(snapshot);
+        if (whyRefused_.empty() && assembler_.take(frame) && isLast) {
+            const auto& snapshot = assembler_.last();
+            observedAt_[target_] =
+                std::chrono::microseconds{static_cast<std::int64_t>(snapshot->begin.observedAtUs)};
+            queue_->push(snapshot);
+        }
     } catch (const protocol::ProtocolError& error) {
         // Not the supervisor's fault, who does not decode apps: the old state stays in force.
-        isRefused_ = true;
-        logError("snapshot rejected", {{"generation", target_}, {"reason", error.what()}});
-        onApplied(target_, {protocol::ApplyResult::Rejected, {}, error.what()});
+        whyRefused_ = error.what();
+        logError("snapshot rejected", {{"generation", target_}, {"reason", whyRefused_}});
     }
+    // Not before all has been read: an answer asks for the next one.
+    if (isLast && !whyRefused_.empty())
+        onApplied(target_, {protocol::ApplyResult::Rejected, {}, whyRefused_});
 }
 
 void SupervisedRun::takeStatus(protocol::PayloadView wrapped) {

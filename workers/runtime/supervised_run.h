@@ -57,9 +57,8 @@ private:
     std::unique_ptr<Worker> worker_;
     std::optional<ApplyQueue> queue_;
     protocol::SnapshotAssembler assembler_;
-    /** The generation whose remaining frames are skipped: it was refused already. */
     std::uint64_t target_ = 0; ///< generation of the state that is to be applied
-    bool isRefused_ = false;   ///< something on the way there could not be taken
+    std::string whyRefused_;   ///< what on the way there could not be taken; "" = nothing yet
 
     std::unique_ptr<Timer> statusTimer_;
     std::unique_ptr<Timer> stopTimer_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Store and forward: whole snapshots only, the newest only, one in flight per worker.
+// Store and forward: complete snapshots only, the newest state only, one in flight per worker.
 #include "common/file_io.h"
 #include "daemon/snapshot_relay.h"
 #include "protocol/limits.h"

@@ -159,6 +159,14 @@ TEST_CASE("state_file: what is torn, gone or damaged is written anew", "[maratho
         scene.timers.advance(seconds{20});
         CHECK(scene.isKept());
     }
+    SECTION("cut by somebody else: nothing good would stand behind that") {
+        REQUIRE(::truncate(path.c_str(), 100) == 0);
+        scene.prepare("/app-1003", 5);
+        scene.publish();
+        scene.timers.advance(seconds{2}); // fails
+        scene.timers.advance(seconds{20});
+        CHECK(scene.isKept());
+    }
     SECTION("torn by a crash: the state before it is in force, and the next run writes anew") {
         scene.prepare("/app-1003", 5);
         scene.publish();

@@ -346,6 +346,25 @@ TEST_CASE("state_file: keeps the last snapshot, at most once a second", "[marath
         REQUIRE(scene.sent() == 1);
         CHECK(scene.last().generation == 10);
     }
+    SECTION("nothing goes on top of what is older than what the supervisor has") {
+        Scene scene{9, &file};
+        scene.keeper.restore(*kept);
+        scene.publisher.restore(*kept);
+        scene.keeper.takeApp(++scene.number, parseApp(appJson("/other", 1)), Cause{"event", 1});
+        scene.timers.advance(milliseconds{0});
+        CHECK(scene.sent() == 0); // /a would fall back to three instances
+        scene.full({appJson("/a", 5), appJson("/other", 1)});
+        REQUIRE(scene.sent() == 1);
+        CHECK(scene.last().apps.at(0)->instances.size() == 5);
+    }
+    SECTION("a number that the supervisor would not take is not used") {
+        protocol::Snapshot far = *kept;
+        far.generation = std::uint64_t{1} << 40;
+        Scene scene{0, &file};
+        scene.publisher.restore(far);
+        REQUIRE(scene.sent() == 1);
+        CHECK(scene.last().generation == 1);
+    }
     SECTION("a damaged file is no state") {
         replaceFileAt(folder.fd(), "snapshot.bin", std::string_view{"damaged"}, 0600);
         CHECK_FALSE(file.load());

@@ -122,6 +122,7 @@ App app() {
     App sample;
     sample.id = "/developer/trapni/php";
     sample.version = "2015-01-01T00:00:00.000Z";
+    sample.isPod = true;
     sample.labels = {{"empty", ""}, {"lb-group", "default"}, {"text", "two\nlines, ü"}};
     Port http;
     http.servicePort = 10'000;

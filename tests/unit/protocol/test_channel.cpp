@@ -171,6 +171,7 @@ TEST_CASE("channel: a slow reader gets everything, in order", "[protocol][channe
         f.channel->send(MessageType::Ping, encodeToken(i));
     f.channel->send(shared);
     CHECK(f.channel->hasUnsent());
+    CHECK(f.channel->hasUnsentShared());
 
     Bytes got;
     f.runUntil([&] {
@@ -184,6 +185,7 @@ TEST_CASE("channel: a slow reader gets everything, in order", "[protocol][channe
     CHECK(headers[139].type == MessageType::Ping);
     CHECK(headers[140].generation == 1);
     CHECK_FALSE(f.channel->hasUnsent());
+    CHECK_FALSE(f.channel->hasUnsentShared());
     CHECK(Bytes{got.begin(), got.begin() + static_cast<std::ptrdiff_t>(big.size())} == big);
 }
 
@@ -196,7 +198,11 @@ TEST_CASE("channel: an empty shared buffer is nothing to send", "[protocol][chan
 TEST_CASE("channel: a peer that does not read is closed from the loop", "[protocol][channel]") {
     Fixture f;
     const Bytes payload(60'000);
-    for (int i = 0; i < 100; ++i)
+    for (int i = 0; i < 10; ++i)
+        f.channel->send(MessageType::Status, payload);
+    CHECK(f.channel->hasUnsent());
+    CHECK_FALSE(f.channel->hasUnsentShared());
+    for (int i = 10; i < 100; ++i)
         f.channel->send(MessageType::Status, payload);
     CHECK(f.recorder.closed == 0);
     CHECK_FALSE(f.channel->hasUnsent());

@@ -316,6 +316,17 @@ TEST_CASE("snapshot file: begins with a whole state", "[protocol][assembler]") {
     CHECK_THROWS_AS(decodeSnapshotFile(samples::encodeChanges(5, 4, {}, {})), ProtocolError);
 }
 
+TEST_CASE("snapshot file: has so many snapshots and no more", "[protocol][assembler]") {
+    Bytes file = samples::encodeFrames(1, {});
+    for (std::uint64_t generation = 2; generation <= kMaxChain + 2; ++generation) {
+        const Bytes change = samples::encodeChanges(generation, generation - 1, {}, {});
+        file.insert(file.end(), change.begin(), change.end());
+    }
+    const SnapshotFile read = decodeSnapshotFile(file);
+    CHECK(read.snapshot->generation == kMaxChain);
+    CHECK(read.flaw == "it has too many snapshots");
+}
+
 TEST_CASE("snapshot file: what is torn behind a good state costs only that",
           "[protocol][assembler]") {
     const Bytes whole = twoApps(4);

@@ -143,6 +143,7 @@ TEST_CASE("state codec: labels out of order are refused", "[protocol][state_code
         WireWriter writer;
         writer.string("/a");
         writer.string("");
+        writer.boolean(false);
         writer.u32(0);
         writer.count(2);
         for (const char* key : {first, second}) {

@@ -64,6 +64,16 @@ TEST_CASE("exposure: refuses ports without a number and ports of mmsd", "[udp][e
     CHECK(exposure.refusals[1].reason == "service port 53 is mmsd's own (DNS)");
 }
 
+TEST_CASE("exposure: that a pod has no service ports is nobody's mistake", "[udp][exposure]") {
+    protocol::App pod = app("/pod", {udpPort(0)});
+    pod.isPod = true;
+    const auto exposure = exposePorts(snapshot({pod}), udpRules(), {});
+    CHECK(exposure.ports.empty());
+    CHECK(exposure.refusals.empty());
+    CHECK(worker::objectionTo(pod, pod.ports[0], udpRules())->reason ==
+          "pods have no service ports");
+}
+
 TEST_CASE("exposure: settles conflicts by holder, version, id, index", "[udp][exposure]") {
     const auto young = "2026-05-01T00:00:00.000Z";
     const auto old = "2025-05-01T00:00:00.000Z";
