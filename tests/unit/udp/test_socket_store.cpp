@@ -4,6 +4,7 @@
 #include "workers/udp-balancer/socket_store.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -28,6 +29,11 @@ std::uint64_t cookie(int fd) {
 class Pair {
 public:
     Pair() {
+        // What is in flight counts, too; the limit of a shell or a package builder may be 1 024.
+        rlimit limit{};
+        REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+        limit.rlim_cur = limit.rlim_max;
+        REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
         std::array<int, 2> ends{};
         REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
                              ends.data()) == 0);

@@ -81,8 +81,10 @@ TEST_CASE("sockets: a closed port is an error of the session", "[udp][sockets]")
 
 TEST_CASE("sockets: no way to an instance is told at once", "[udp][sockets]") {
     const UniqueFd session = openInstanceSocket(endpoint("255.255.255.255", 9));
+    const int error = errno;
     CHECK_FALSE(session.isDefined());
-    CHECK(errno == EACCES);
+    // Without any route, as a package builder may be, the kernel does not come to the broadcast.
+    CHECK((error == EACCES || error == ENETUNREACH));
 }
 
 TEST_CASE("batches: a wildcard socket knows which address was asked", "[udp][sockets]") {
