@@ -3,7 +3,6 @@
 #include "daemon/run_state_dir.h"
 
 #include "common/file_io.h"
-#include "common/log.h"
 #include "common/start_error.h"
 #include "common/sys_error.h"
 
@@ -14,7 +13,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
 namespace mmsd::supervisor {
@@ -78,16 +76,14 @@ void RunStateDir::makeDirectory(const std::string& name, mode_t mode,
         throwErrno("set owner and mode of " + path);
 }
 
-void RunStateDir::writePidFile(const std::string& process, pid_t pid) const noexcept {
+bool RunStateDir::writePidFile(const std::string& process, pid_t pid) const noexcept {
     const std::string name = process + ".pid";
     const std::string fresh = '.' + name;
     const UniqueFd file{::openat(pids_.get(), fresh.c_str(),
                                  O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644)};
     // Under its name it is whole.
-    if (!file.isDefined() || ::dprintf(file.get(), "%d\n", pid) < 0 ||
-        ::renameat(pids_.get(), fresh.c_str(), pids_.get(), name.c_str()) != 0)
-        logWarning("cannot write a pid file",
-                   {{"process", process}, {"reason", std::strerror(errno)}});
+    return file.isDefined() && ::dprintf(file.get(), "%d\n", pid) >= 0 &&
+           ::renameat(pids_.get(), fresh.c_str(), pids_.get(), name.c_str()) == 0;
 }
 
 void RunStateDir::removePidFile(const std::string& process) const noexcept {

@@ -27,8 +27,8 @@ public:
     void makeDirectory(const std::string& name, mode_t mode,
                        const std::optional<Identity>& owner) const;
 
-    /** Writes pids/<process>.pid; a failure is logged, it stops nothing. */
-    void writePidFile(const std::string& process, pid_t pid) const noexcept;
+    /** Writes pids/<process>.pid. @return false with errno if that cannot be done now */
+    [[nodiscard]] bool writePidFile(const std::string& process, pid_t pid) const noexcept;
     void removePidFile(const std::string& process) const noexcept;
 
 private:

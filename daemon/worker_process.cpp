@@ -134,7 +134,10 @@ void WorkerProcess::launchNow() {
     info_.pid = static_cast<std::uint32_t>(child_.pid);
     info_.restarts += info_.startedAtUs != 0 ? 1 : 0;
     info_.startedAtUs = toMicroseconds(context_.timers.now());
-    context_.runState.writePidFile(spec_.name, child_.pid);
+    hasPidFile_ = context_.runState.writePidFile(spec_.name, child_.pid);
+    if (!hasPidFile_)
+        logWarning("cannot write a pid file, will be retried",
+                   {{"process", spec_.name}, {"reason", std::strerror(errno)}});
     logInfo("process started", {{"process", spec_.name}, {"child", child_.pid}});
     timer_->start(context_.timing.readyTimeout);
     enter(Phase::Starting);
@@ -182,6 +185,7 @@ void WorkerProcess::onTimer() {
             fail("no answer to a snapshot within " + formatDuration(context_.timing.applyTimeout));
             return;
         }
+        hasPidFile_ = hasPidFile_ || context_.runState.writePidFile(spec_.name, child_.pid);
         isPingPending_ = true;
         framesSincePing_ = 0;
         timer_->start(context_.timing.pingTimeout);

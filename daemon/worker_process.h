@@ -169,7 +169,8 @@ private:
     unsigned framesSincePing_ = 0;
     std::uint64_t pingToken_ = 0;
     bool isPingPending_ = false;
-    std::string failure_; ///< why we killed this run
+    bool hasPidFile_ = true; ///< false: tried again with each ping
+    std::string failure_;    ///< why we killed this run
     ExitCode failureCode_ = ExitCode::OperatingSystem;
     bool isWanted_ = false;
     bool isReplaced_ = false; ///< this run ends because we want a new one

@@ -131,6 +131,8 @@ def test_full_disk_at_a_restart(small_disk, expect_state):
     expect_served(mmsd, "/web", 4)
     filler.unlink()
     expect_state(mmsd, double, timeout=RECOVERY)
+    wait_for("right pid files", lambda: {name: mmsd.pid(name) for name in PROCESSES} ==
+             running(mmsd), RECOVERY)
 
 
 def running(mmsd) -> dict[str, int]:

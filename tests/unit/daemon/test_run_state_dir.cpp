@@ -74,12 +74,14 @@ TEST_CASE("run state dir: folders of processes get their mode, whatever they had
 TEST_CASE("run state dir: pid files", "[daemon]") {
     const test::TempDir folder;
     const RunStateDir runState{folder / "run"};
-    runState.writePidFile("confd-writer", 4711);
+    REQUIRE(runState.writePidFile("confd-writer", 4711));
     CHECK(readFile(folder / "run/pids/confd-writer.pid", 100) == "4711\n");
     CHECK(modeOf(folder / "run/pids/confd-writer.pid") == 0644);
     runState.removePidFile("confd-writer");
     CHECK(::access((folder / "run/pids/confd-writer.pid").c_str(), F_OK) != 0);
     runState.removePidFile("confd-writer");
+    REQUIRE(::rmdir((folder / "run/pids").c_str()) == 0);
+    CHECK_FALSE(runState.writePidFile("confd-writer", 4711));
 }
 
 } // namespace mmsd::supervisor
