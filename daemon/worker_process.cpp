@@ -136,8 +136,7 @@ void WorkerProcess::launchNow() {
     info_.startedAtUs = toMicroseconds(context_.timers.now());
     hasPidFile_ = context_.runState.writePidFile(spec_.name, child_.pid);
     if (!hasPidFile_)
-        logWarning("cannot write a pid file, will be retried",
-                   {{"process", spec_.name}, {"reason", std::strerror(errno)}});
+        logWarning("no pid file yet", {{"process", spec_.name}, {"reason", std::strerror(errno)}});
     logInfo("process started", {{"process", spec_.name}, {"child", child_.pid}});
     timer_->start(context_.timing.readyTimeout);
     enter(Phase::Starting);
