@@ -23,7 +23,7 @@ StandardError=inherit
 TTYPath=/dev/ttyS0
 Environment=PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/mnt/tests/support:/mnt/tests/host MMSD_PACKAGE=/mnt/mmsd.deb
 ExecStart=/bin/sh -c 'tar -C /mnt -xf /dev/vdb && cd /mnt/tests/host/guest && \
-python3 -m pytest -x -v -p no:cacheprovider --tb=short .; echo GUEST-STATUS=$?'
+python3 -m pytest -x -v -rA --color=no -p no:cacheprovider --tb=short .; echo GUEST-STATUS=$?'
 ExecStopPost=systemctl poweroff -ff
 """
 _KERNEL = ("root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0 net.ifnames=0 mitigations=off "
