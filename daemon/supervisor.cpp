@@ -196,6 +196,7 @@ void Supervisor::onSourceFrame(const protocol::FrameView& frame) {
     if (frame.header.type == MessageType::SourceStatus) {
         source_ = protocol::decodeSourceStatus(frame.payload);
     } else if (relay_.take(frame)) {
+        logDebug("snapshot", {{"generation", relay_.generation()}});
         for (WorkerProcess& process : processes_)
             process.offer(relay_);
     } else {
