@@ -167,8 +167,7 @@ def test_restart_of_mmsd_keeps_the_last_state(make_double, make_mmsd, expect_sta
     wait_for("snapshot on disk", snapshot.exists)
     assert mmsd.stop() == 0
     double.pause()
-    for path in mmsd.confd.glob("*.instances"):
-        path.unlink()
+    mmsd.remove_files()
     mmsd.start()
     expect_state(mmsd, double)
     double.resume()

@@ -112,8 +112,7 @@ def test_full_disk_cuts_the_state_short(small_disk, expect_state):
     expect_state(mmsd, double, timeout=RECOVERY)
     assert mmsd.stop() == 0
     double.pause()
-    for path in mmsd.confd.glob("*.instances"):
-        path.unlink()
+    mmsd.remove_files()
     mmsd.start()
     expect_state(mmsd, double)
 

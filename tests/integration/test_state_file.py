@@ -36,8 +36,7 @@ def change_on_disk(mmsd, double, expect_state, instances: int) -> int:
 def start_without_marathon(mmsd, double) -> None:
     """The files are what this start makes of the state on disk."""
     double.pause()
-    for path in mmsd.confd.glob("*.instances"):
-        path.unlink()
+    mmsd.remove_files()
     mmsd.start()
 
 

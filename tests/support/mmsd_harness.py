@@ -235,6 +235,11 @@ class Mmsd:
         """/v1/status."""
         return json.loads(self.get("/v1/status").body)
 
+    def remove_files(self) -> None:
+        """Removes all instances files, so that those of the next start are its own."""
+        for path in self.confd.glob("*.instances"):
+            path.unlink()
+
     def files(self) -> dict[str, bytes]:
         """All instances files by name."""
         found = {}
