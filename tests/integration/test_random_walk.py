@@ -217,7 +217,7 @@ class Outputs:
 def test_random_walk(make_double, make_mmsd, expect_state):
     choose = random.Random(SEED)
     double = make_double(choose.choice(["1.5", "1.8", "1.10"]), heartbeat=0.3)
-    double.server.operations._next_service_port = choose.randint(20000, 28000)
+    double.server.operations._next_service_port = choose.randint(20_400, 21_400)
     dns_port = free_port()
     mmsd = make_mmsd(
         double, "--resync-interval=3s", "--stall-timeout=1s", "--enable-dns",

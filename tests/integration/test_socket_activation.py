@@ -14,7 +14,7 @@ import time
 
 import pytest
 from mmsd_harness import processes_of
-from waiting import DEADLINE, wait_for
+from waiting import DEADLINE, free_port, wait_for
 
 pytest.importorskip("dns")
 import dns.message  # noqa: E402
@@ -49,8 +49,8 @@ class Sockets:
 
         self.open = opened
         self.api = opened(socket.SOCK_STREAM)
-        self.dns_udp = opened(socket.SOCK_DGRAM)
-        self.dns_port = self.dns_udp.getsockname()[1]
+        self.dns_port = free_port()
+        self.dns_udp = opened(socket.SOCK_DGRAM, self.dns_port)
         self.dns_tcp = opened(socket.SOCK_STREAM, self.dns_port)
         self.api_port = self.api.getsockname()[1]
 
@@ -80,7 +80,11 @@ def make_activated(make_double, make_mmsd, sockets):
 
 
 def inodes_of(pid: int) -> set[str]:
-    return {os.readlink(path) for path in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+    found = set()
+    for path in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.add(os.readlink(path))
+    return found
 
 
 def inode(sock: socket.socket) -> str:

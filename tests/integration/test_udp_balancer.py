@@ -14,13 +14,13 @@ import pytest
 
 from snapshot_frames import DRAINING, NOT_RUNNING, App, Instance, Port
 from udp_fixtures import app, executable, make_instance, start  # noqa: F401
-from udp_peers import Client, free_udp_port, open_socket
-from waiting import wait_for
+from udp_peers import Client, open_socket
+from waiting import free_port, wait_for
 
 
 def test_answers_come_from_the_service_port_whatever_the_size(start, make_instance):
     """Also the empty and the largest datagram pass unchanged."""
-    port, instance = free_udp_port(), make_instance("")
+    port, instance = free_port(), make_instance("")
     worker = start()
     assert worker.apply([app(port, instance)]) == ("applied", "")
     client = Client(port)
@@ -37,7 +37,7 @@ def test_answers_come_from_the_service_port_whatever_the_size(start, make_instan
 
 def test_the_answer_leaves_from_the_address_that_was_asked(start, make_instance):
     """On a wildcard socket of a host with several addresses."""
-    port = free_udp_port("0.0.0.0")
+    port = free_port()
     worker = start("--bind-ip=0.0.0.0")
     worker.apply([app(port, make_instance())])
     for address in ("127.0.0.1", "127.1.2.3", "127.0.0.1"):
@@ -52,7 +52,7 @@ def test_the_answer_leaves_from_the_address_that_was_asked(start, make_instance)
 @pytest.mark.parametrize("bind", ["::", "::1"])
 def test_ipv6_clients_and_instances(start, make_instance, bind):
     """Both families on the instance side."""
-    port = free_udp_port("::1")
+    port = free_port()
     worker = start(f"--bind-ip={bind}")
     worker.apply([app(port, make_instance("six", "::1"), make_instance("four"))])
     assert {Client(port, "::1").ask() for _ in range(4)} == {"six", "four"}
@@ -60,7 +60,7 @@ def test_ipv6_clients_and_instances(start, make_instance, bind):
 
 def test_clients_stick_and_ten_thousand_spread_evenly(start, make_instance):
     """Five instances, within five per cent; memory stays small."""
-    port = free_udp_port()
+    port = free_port()
     instances = [make_instance(str(i)) for i in range(5)]
     worker = start()
     worker.apply([app(port, *instances)])
@@ -92,7 +92,7 @@ def test_clients_stick_and_ten_thousand_spread_evenly(start, make_instance):
 
 def test_the_session_table_is_bounded(start, make_instance):
     """With few descriptors there are few sessions; the oldest idle one goes first."""
-    port = free_udp_port()
+    port = free_port()
     worker = start(prefix=["prlimit", "--nofile=128:128"])
     worker.apply([app(port, make_instance())])
     capacity = int(worker.report().value("udp_session_capacity"))
@@ -107,7 +107,7 @@ def test_the_session_table_is_bounded(start, make_instance):
 
 def test_idle_sessions_end(start, make_instance):
     """After the label's time."""
-    port = free_udp_port()
+    port = free_port()
     worker = start()
     worker.apply([app(port, make_instance(), labels={"lb-udp-idle": "50ms"})])
     descriptors = pathlib.Path(f"/proc/{worker.pid}/fd")
@@ -119,7 +119,7 @@ def test_idle_sessions_end(start, make_instance):
 
 def test_a_new_state_keeps_what_is_still_there(start, make_instance):
     """Scaling up moves nobody; scaling down moves those whose instance is gone."""
-    port = free_udp_port()
+    port = free_port()
     a, b, c = (make_instance(name) for name in "abc")
     worker = start()
     worker.apply([app(port, a, b)])
@@ -136,7 +136,7 @@ def test_a_new_state_keeps_what_is_still_there(start, make_instance):
 
 def test_draining_takes_no_new_clients(start, make_instance):
     """TASK_KILLING: only those that it has."""
-    port = free_udp_port()
+    port = free_port()
     a, b = make_instance("a"), make_instance("b")
     worker = start()
     worker.apply([app(port, a)])
@@ -151,7 +151,7 @@ def test_draining_takes_no_new_clients(start, make_instance):
 
 def test_no_instance_drops_and_counts(start, make_instance):
     """And serves again when one comes."""
-    port, instance = free_udp_port(), make_instance()
+    port, instance = free_port(), make_instance()
     worker = start()
     idle = app(port, instance)
     idle.instances[0].serving = NOT_RUNNING
@@ -172,7 +172,7 @@ def test_no_instance_drops_and_counts(start, make_instance):
 
 def test_a_refused_datagram_makes_the_next_try_another(start, make_instance):
     """A closed port answers with ICMP: clients move on before Marathon knows."""
-    port = free_udp_port()
+    port = free_port()
     a, b = make_instance("a"), make_instance("b")
     worker = start()
     worker.apply([app(port, a, b)])
@@ -191,7 +191,7 @@ def test_a_refused_datagram_makes_the_next_try_another(start, make_instance):
 
 def test_a_lone_instance_is_found_again_after_its_restart(start, make_instance):
     """ICMP errors do not stick where there is no other instance."""
-    port, instance = free_udp_port(), make_instance()
+    port, instance = free_port(), make_instance()
     worker = start()
     worker.apply([app(port, instance)])
     client = Client(port)
@@ -205,7 +205,7 @@ def test_a_lone_instance_is_found_again_after_its_restart(start, make_instance):
 
 def test_multicast_reaches_all_and_all_answer(start, make_instance):
     """Each datagram goes to every serving instance, both families; strangers are kept out."""
-    port = free_udp_port()
+    port = free_port()
     instances = [make_instance(name) for name in "abc"]
     worker = start()
     labels = {"lb-mode": "multicast"}
@@ -243,7 +243,7 @@ def test_the_service_does_not_talk_to_itself(start, make_instance):
     """A forged question from the service's own address would be answered for ever."""
     if os.getuid() != 0:
         pytest.skip("forging a source address needs root")
-    port = free_udp_port()
+    port = free_port()
     worker = start()
     worker.apply([app(port, make_instance())])
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as forger:
@@ -259,7 +259,7 @@ def test_the_service_does_not_talk_to_itself(start, make_instance):
 
 def test_garbage_passes_unchanged_and_harms_nobody(start, make_instance):
     """Random octets, sizes and clients."""
-    port = free_udp_port()
+    port = free_port()
     worker = start()
     worker.apply([app(port, make_instance(""))])
     clients = [Client(port) for _ in range(20)]

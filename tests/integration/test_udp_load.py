@@ -13,8 +13,8 @@ from lone_worker import LoneWorker
 from snapshot_frames import App, Instance, Port
 from udp_fixtures import executable  # noqa: F401
 from udp_paced_load import PacedLoad
-from udp_peers import Client, EchoInstance, free_udp_port
-from waiting import wait_for
+from udp_peers import Client, EchoInstance
+from waiting import free_port, wait_for
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def more_answers(load: PacedLoad, count: int) -> None:
 
 def test_scaling_loses_nothing_of_sessions_that_stay(start, instances):
     """Clients of an instance that is there all the time miss no answer and never move."""
-    port = free_udp_port()
+    port = free_port()
     worker = start()
     worker.apply(echo(port, instances[:2]))
     with PacedLoad(port, clients=40, per_second=3000) as load:
@@ -85,7 +85,7 @@ def restart(worker: LoneWorker, number: signal.Signals, start, state) -> LoneWor
 
 def test_an_orderly_restart_loses_nothing(start, instances):
     """The kernel keeps sockets and sessions: no datagram lost, nobody moved."""
-    port = free_udp_port()
+    port = free_port()
     state = echo(port, instances)
     worker = start()
     worker.apply(state)
@@ -102,7 +102,7 @@ def test_an_orderly_restart_loses_nothing(start, instances):
 
 def test_ten_thousand_sessions_survive_a_restart(start, instances):
     """All of them are handed over, and every client meets its instance again."""
-    port = free_udp_port()
+    port = free_port()
     state = echo(port, instances)
     worker = start()
     worker.apply(state)
@@ -123,7 +123,7 @@ def test_ten_thousand_sessions_survive_a_restart(start, instances):
 
 def test_a_crash_loses_only_answers_on_their_way(start, instances):
     """The service sockets live on in the store, so what clients send then waits there."""
-    port = free_udp_port()
+    port = free_port()
     state = echo(port, instances)
     worker = start()
     worker.apply(state)
@@ -138,7 +138,7 @@ def test_a_crash_loses_only_answers_on_their_way(start, instances):
 
 def test_a_successor_drops_what_the_state_no_longer_has(start, instances):
     """Ports of services that ended in between are free, sessions of gone instances move on."""
-    gone, kept = free_udp_port(), free_udp_port()
+    gone, kept = free_port(), free_port()
     worker = start()
     both = echo(kept, instances[:2]) + [
         App("/gone", [Port(gone)], [Instance("127.0.0.1", [instances[0].port])])

@@ -10,14 +10,14 @@ import pathlib
 import pytest
 
 from udp_fixtures import app, executable, make_instance, start  # noqa: F401
-from udp_peers import Client, free_udp_port, open_socket
-from waiting import wait_for
+from udp_peers import Client, open_socket
+from waiting import free_port, wait_for
 
 
 def test_a_port_in_use_is_told_and_retried(start, make_instance):
     """The others are served meanwhile."""
     instance = make_instance()
-    other = free_udp_port()
+    other = free_port()
     worker = start()
     with open_socket() as squatter:
         port = squatter.getsockname()[1]
@@ -38,9 +38,9 @@ def test_a_port_in_use_is_told_and_retried(start, make_instance):
 
 def test_conflicts_bad_labels_and_groups_cost_one_port_only(start, make_instance):
     """The stable winner stays when an older claimant comes."""
-    port, other = free_udp_port(), free_udp_port()
+    port, other = free_port(), free_port()
     a, b = make_instance("a"), make_instance("b")
-    dns = free_udp_port()
+    dns = free_port()
     worker = start(
         "--bind-ip=127.0.0.1", "--filter-groups=lan", "--enable-dns", f"--dns-port={dns}"
     )
@@ -53,7 +53,7 @@ def test_conflicts_bad_labels_and_groups_cost_one_port_only(start, make_instance
             old,
             app(other, a, labels={**lan, "lb-mode": "anycast"}, id="/bad"),
             app(dns, a, labels=lan, id="/dns"),
-            app(free_udp_port(), a, id="/elsewhere"),
+            app(free_port(), a, id="/elsewhere"),
         ]
     )
     assert result == ("unchanged", "")
@@ -71,7 +71,7 @@ def test_conflicts_bad_labels_and_groups_cost_one_port_only(start, make_instance
 
 def test_a_removed_service_frees_its_port(start, make_instance):
     """At once, sessions included; the sums go on."""
-    port = free_udp_port()
+    port = free_port()
     worker = start()
     worker.apply([app(port, make_instance())])
     assert Client(port).ask() == "a"

@@ -15,8 +15,8 @@ import pytest
 
 from lone_worker import LoneWorker, built, staged
 from snapshot_frames import App, Instance, Port
-from udp_peers import free_udp_port, open_socket
-from waiting import wait_for
+from udp_peers import open_socket
+from waiting import free_port, wait_for
 
 dns_message = pytest.importorskip("dns.message")
 dns_query = pytest.importorskip("dns.query")
@@ -96,7 +96,7 @@ def when_up(server: subprocess.Popen, port: int, *question) -> list[str]:
 
 def test_dnsmasq_answers_through_the_balancer(worker, run):
     """Two of them; every client gets its answer, also a large one with EDNS."""
-    instances = [free_udp_port(), free_udp_port()]
+    instances = [free_port(), free_port()]
     dnsmasq = find("dnsmasq")
     servers = [
         run(
@@ -108,7 +108,7 @@ def test_dnsmasq_answers_through_the_balancer(worker, run):
         )
         for number, instance in enumerate(instances)
     ]  # fmt: skip
-    port = free_udp_port()
+    port = free_port()
     serve_through(worker, port, *instances)
     for server, instance in zip(servers, instances):
         when_up(server, instance)
@@ -122,7 +122,7 @@ def test_dnsmasq_answers_through_the_balancer(worker, run):
 def test_nsd_answers_through_the_balancer(worker, run, tmp_path):
     """An authoritative server, asked for every type that its zone has."""
     nsd = find("nsd")
-    instance, port = free_udp_port(), free_udp_port()
+    instance, port = free_port(), free_port()
     (tmp_path / "zone").write_text(
         "$ORIGIN example.\n@ 60 SOA ns hostmaster 1 2 3 4 5\n@ 60 NS ns\nns 60 A 10.0.0.9\n"
         "service 60 A 10.0.0.1\nservice 60 AAAA fd00::1\n_dns._udp 60 SRV 1 1 53 service\n"
@@ -157,7 +157,7 @@ zone:
 def test_syslog_fans_out_to_all_receivers(worker):
     """One way: each message reaches each receiver once, in order."""
     receivers = [open_socket() for _ in range(3)]
-    port = free_udp_port()
+    port = free_port()
     serve_through(
         worker, port, *(each.getsockname()[1] for each in receivers), lb_mode="multicast"
     )

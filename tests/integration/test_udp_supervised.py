@@ -9,8 +9,8 @@ import signal
 
 import pytest
 from udp_paced_load import PacedLoad
-from udp_peers import Client, EchoInstance, free_udp_port
-from waiting import wait_for
+from udp_peers import Client, EchoInstance
+from waiting import free_port, wait_for
 
 _CAP_NET_BIND_SERVICE = f"{1 << 10:016x}"
 
@@ -19,7 +19,7 @@ _CAP_NET_BIND_SERVICE = f"{1 << 10:016x}"
 def balanced(make_double, make_mmsd):
     """A running mmsd with one UDP app of two instances. @return mmsd, service port"""
     instances = [EchoInstance("a"), EchoInstance("b")]
-    port = free_udp_port()
+    port = free_port()
     double = make_double("1.8", hosts=["127.0.0.1"])
     double.add_app(
         "/echo", instances=0, ports=[{"service_port": port, "protocol": "udp"}], network="bridge"

@@ -19,8 +19,8 @@ from haproxy_traffic import Backends, Load
 from inotify import FolderWatch
 from mmsd_harness import PROCESSES
 from udp_paced_load import PacedLoad
-from udp_peers import Client, EchoInstance, free_udp_port
-from waiting import wait_for
+from udp_peers import Client, EchoInstance
+from waiting import free_port, wait_for
 
 dns = pytest.importorskip("dns")
 import dns.message  # noqa: E402
@@ -144,7 +144,7 @@ def upgradable(executables, tmp_path_factory):
 def running(make_double, make_mmsd, upgradable):
     """@return cluster, UDP port, running mmsd that exposes both"""
     instance = EchoInstance("a")
-    udp_port = free_udp_port()
+    udp_port = free_port()
     with Backends(http=4) as backends:
         double = make_double("1.8", hosts=["127.0.0.1"])
         cluster = Cluster(double, backends)

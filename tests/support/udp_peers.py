@@ -4,15 +4,12 @@
 
 from __future__ import annotations
 
-import random
 import socket
 import subprocess
 import sys
 
 MAX_DATAGRAM = 65507
 _PATIENCE = 5.0
-# Below the ports that outgoing traffic gets, also that of the balancer itself.
-_PORTS = range(20_001, 32_000)
 
 
 def family_of(address: str) -> int:
@@ -27,18 +24,6 @@ def open_socket(address: str = "127.0.0.1", port: int = 0) -> socket.socket:
     opened.bind((address, port))
     opened.settimeout(_PATIENCE)
     return opened
-
-
-def free_udp_port(address: str = "127.0.0.1") -> int:
-    """A port that nobody has now, on UDP and TCP, and that the kernel gives to nobody unasked."""
-    for port in random.sample(_PORTS, 1000):
-        try:
-            with open_socket(address, port), socket.socket(family_of(address)) as tcp:
-                tcp.bind((address, port))
-                return port
-        except OSError:
-            continue
-    raise AssertionError("no free port")
 
 
 def echo_for_ever(address: str, port: int, name: bytes) -> None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Waiting for events with a deadline: the only way in which tests wait.
-"""Polling with deadlines, and free ports."""
+"""Polling with deadlines, and ports that are free and stay so."""
 
 from __future__ import annotations
 
@@ -32,23 +32,57 @@ def wait_for(what: str, probe, timeout: float = DEADLINE, pause: float = 0.005):
         time.sleep(pause)
 
 
+class _Ports:
+    """Ports below those of outgoing connections and above those of the double, each given once.
+
+    Test programs run side by side, and a port is free between the moment when it is chosen and the
+    moment when a server takes it. So a test program first claims a block of ports, by a name in
+    the abstract namespace of Unix sockets, which has the kernel's own life time: that of the
+    program, in its network namespace.
+    """
+
+    LOWEST, HIGHEST, BLOCK = 24_000, 32_767, 64
+
+    def __init__(self) -> None:
+        self._claims: list[socket.socket] = []
+        self._blocks = list(range(self.LOWEST, self.HIGHEST - self.BLOCK, self.BLOCK))
+        random.shuffle(self._blocks)
+        self._left: list[int] = []
+
+    def _claim(self) -> None:
+        while self._blocks:
+            first = self._blocks.pop()
+            claim = socket.socket(socket.AF_UNIX)
+            try:
+                claim.bind(f"\0mmsd-test-ports-{first}")
+            except OSError:
+                claim.close()
+                continue
+            self._claims.append(claim)
+            self._left = list(range(first + self.BLOCK - 1, first - 1, -1))
+            return
+        raise AssertionError("no ports are left")
+
+    def next(self) -> int:
+        while True:
+            if not self._left:
+                self._claim()
+            port = self._left.pop()
+            with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, \
+                    contextlib.suppress(OSError):
+                tcp.bind(("", port))
+                udp.bind(("", port))
+                return port
+
+
+_ports = _Ports()
+
+
 def free_ports(count: int) -> list[int]:
-    """TCP ports on 127.0.0.1 that nobody listens on now, below those of outgoing connections."""
-    lowest, highest = 20_001, 32_767
-    start = random.randrange(highest - lowest)
-    found = []
-    for i in range(highest - lowest):
-        port = lowest + (start + i) % (highest - lowest)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-        if len(found) == count:
-            return found
-    raise AssertionError(f"only {len(found)} of {count} ports are free")
+    """Ports for TCP and UDP that nobody listens on, and no other test program gets."""
+    return [_ports.next() for _ in range(count)]
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One of free_ports()."""
+    return _ports.next()

@@ -23,6 +23,9 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
+from waiting import free_port  # noqa: E402
+
 NOBODY = 65534
 # Ahead of everything else on the machine, also where the scheduler groups by session.
 AHEAD = ("setsid", "bash", "-c", 'echo -20 2>/dev/null >/proc/self/autogroup; exec nice -n -20 "$@"',
@@ -71,19 +74,6 @@ zone:
     file: {folder}/mmsd.zone
     storage: {folder}/knot
 """
-
-
-def free_port():
-    """A port that nobody has, for UDP and for TCP."""
-    while True:
-        with (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-              socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp):
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(udp.getsockname())
-            except OSError:
-                continue
-            return udp.getsockname()[1]
 
 
 def query_until_answered(port, deadline=20.0):

@@ -25,8 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
 
 import snapshot_frames as frames  # noqa: E402
 from lone_worker import LoneWorker, staged  # noqa: E402
-from udp_peers import free_udp_port  # noqa: E402
-from waiting import wait_for  # noqa: E402
+from waiting import free_port, wait_for  # noqa: E402
 
 _BALANCER_CORE, _LOAD_CORE = 0, 1
 _NGINX_MODULES = "/usr/lib/nginx/modules/ngx_stream_module.so"
@@ -147,7 +146,7 @@ def main() -> None:
     if not os.path.exists(_NGINX_MODULES):
         sys.exit("needs nginx with its stream module (packaging/deps/bench.txt)")
 
-    instance, ours, theirs = free_udp_port(), free_udp_port(), free_udp_port()
+    instance, ours, theirs = free_port(), free_port(), free_port()
     shape = (options.clients, options.seconds, options.octets)
     app = frames.App("/echo", [frames.Port(ours)], [frames.Instance("127.0.0.1", [instance])])
     with tempfile.TemporaryDirectory() as folder, staged(options.worker) as path, LoneWorker(
