@@ -16,6 +16,10 @@ namespace {
 constexpr std::chrono::microseconds kSlice{500};
 /** How long queries wait for the first snapshot: a restarted process has it at once. */
 constexpr std::chrono::milliseconds kPatience{2'000};
+/** How long the end waits for clients that have connected and not asked yet; nobody else waits
+ *  meanwhile but who connects. */
+constexpr std::chrono::milliseconds kLastQueries{200};
+constexpr std::chrono::milliseconds kLastQueriesCheck{5};
 
 std::uint64_t randomSeed() {
     std::random_device device;
@@ -43,7 +47,8 @@ DnsServer::DnsServer(EventLoop& loop, TimerFactory& timers, ZoneOptions options,
           logWarning("no state yet, answering SERVFAIL");
           startServices();
       })},
-      sliceTimer_{timers.create([this] { runSlice(); })} {
+      sliceTimer_{timers.create([this] { runSlice(); })},
+      lastQueriesTimer_{timers.create([this] { finishWhenAsked(); })}, timers_{timers} {
     patienceTimer_->start(kPatience);
 }
 
@@ -119,11 +124,22 @@ protocol::StatusReport DnsServer::report() const {
 void DnsServer::shutDown(std::function<void()> done) {
     sliceTimer_->stop();
     patienceTimer_->stop();
-    if (isServing_) {
-        udp_.finish();
-        tcp_.finish();
+    if (!isServing_)
+        return done();
+    stopped_ = std::move(done);
+    tcp_.stopAccepting();
+    lastQueriesUntil_ = timers_.now() + kLastQueries;
+    finishWhenAsked();
+}
+
+void DnsServer::finishWhenAsked() {
+    if (tcp_.isAwaited() && timers_.now() < lastQueriesUntil_) {
+        lastQueriesTimer_->start(kLastQueriesCheck);
+        return;
     }
-    done();
+    udp_.finish();
+    tcp_.finish();
+    stopped_();
 }
 
 } // namespace mmsd::dns

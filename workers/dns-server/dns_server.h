@@ -42,6 +42,7 @@ private:
     void startUpdate(bool shallRebuild, worker::ApplyDone done);
     void runSlice();
     void startServices();
+    void finishWhenAsked();
 
     Zone zone_;
     DnsCounters counters_;
@@ -56,6 +57,11 @@ private:
     worker::ApplyDone done_;
     std::unique_ptr<Timer> sliceTimer_;
     std::chrono::nanoseconds longestSlice_{0};
+
+    std::function<void()> stopped_;
+    std::unique_ptr<Timer> lastQueriesTimer_;
+    TimerFactory& timers_;
+    TimerFactory::TimePoint lastQueriesUntil_{};
 };
 
 } // namespace mmsd::dns

@@ -79,6 +79,7 @@ bool TcpConnection::answerWholeQueries() {
         output_.push_back(static_cast<std::uint8_t>(replySize));
         output_.insert(output_.end(), reply_.begin(),
                        reply_.begin() + static_cast<std::ptrdiff_t>(replySize));
+        hasAnswered_ = true;
         handler_.onProgress(*this);
     }
     std::copy(input_.begin() + static_cast<std::ptrdiff_t>(used),

@@ -39,6 +39,8 @@ public:
 
     /** Answers what has arrived and writes what the client takes now, without ending. */
     void finish();
+    /** True if its first query, or the rest of one, has still to come. */
+    [[nodiscard]] bool isAwaited() const noexcept { return !hasAnswered_ || inputSize_ != 0; }
 
 private:
     void onReady(bool isReadable);
@@ -58,6 +60,7 @@ private:
     std::size_t inputSize_ = 0;
     std::vector<std::uint8_t> output_;
     std::size_t written_ = 0;
+    bool hasAnswered_ = false;
     bool hasPeerFinished_ = false;
     IoEvent event_;
 };

@@ -50,8 +50,17 @@ void TcpService::start() {
     event_.watch(true, false);
 }
 
-void TcpService::finish() {
+void TcpService::stopAccepting() {
     event_.cancel();
+}
+
+bool TcpService::isAwaited() const noexcept {
+    return std::ranges::any_of(clients_,
+                               [](const Client& client) { return client.connection->isAwaited(); });
+}
+
+void TcpService::finish() {
+    stopAccepting();
     idleTimer_->stop();
     for (Client& client : clients_)
         client.connection->finish();

@@ -38,7 +38,11 @@ public:
 
     /** Begins to accept; until then clients wait in the listener. */
     void start();
-    /** Answers what has arrived and closes all connections, not the listener's queue. */
+    /** From now on clients wait in the listener, for whoever serves it next. */
+    void stopAccepting();
+    /** True if a connection is open whose first query, or the rest of one, has still to come. */
+    [[nodiscard]] bool isAwaited() const noexcept;
+    /** Answers what has arrived and closes all connections. */
     void finish();
 
     [[nodiscard]] std::size_t clientCount() const noexcept { return clients_.size(); }

@@ -9,6 +9,7 @@
 #include "workers/dns-server/dns_sockets.h"
 #include "workers/dns-server/tcp_service.h"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 using namespace mmsd;
@@ -47,6 +48,8 @@ struct TcpServer : Server {
                           sizeof(sockaddr_in)) == 0);
         const timeval limit{5, 0};
         ::setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+        const int on = 1; // what is sent in pieces must not wait for an acknowledgement
+        ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         turn();
         return client;
     }
@@ -235,4 +238,27 @@ TEST_CASE("tcp: finishing answers what has arrived", "[dns][tcp]") {
     server.service->finish();
     CHECK(parseReply(receive(client)).answer.size() == 200);
     CHECK(isClosed(client));
+}
+
+TEST_CASE("tcp: who has connected and not asked yet is awaited", "[dns][tcp]") {
+    TcpServer server;
+    CHECK_FALSE(server.service->isAwaited());
+    const UniqueFd client = server.connect();
+    server.service->stopAccepting();
+    CHECK(server.service->isAwaited());
+    const Octets query = framed(makeQuery("web.mmsd.", kTypeA));
+    send(client, query);
+    server.turn();
+    CHECK(parseReply(receive(client)).answer.size() == 200);
+    CHECK_FALSE(server.service->isAwaited());
+    send(client, {query.begin(), query.begin() + 5});
+    server.turn();
+    CHECK(server.service->isAwaited());
+    send(client, {query.begin() + 5, query.end()});
+    server.turn();
+    CHECK(parseReply(receive(client)).answer.size() == 200);
+    CHECK_FALSE(server.service->isAwaited());
+    // Who comes now waits for the next one that serves the listener.
+    const UniqueFd late = server.connect();
+    CHECK(server.service->clientCount() == 1);
 }
