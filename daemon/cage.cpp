@@ -27,7 +27,7 @@ namespace {
 
 /** Everything that is done with them is in README.md here. */
 constexpr std::uint64_t kCapabilities =
-    std::uint64_t{1} << CAP_CHOWN | std::uint64_t{1} << CAP_KILL | std::uint64_t{1} << CAP_SETGID |
+    std::uint64_t{1} << CAP_CHOWN | std::uint64_t{1} << CAP_SETGID |
     std::uint64_t{1} << CAP_SETUID | std::uint64_t{1} << CAP_SETPCAP |
     std::uint64_t{1} << CAP_NET_BIND_SERVICE;
 

@@ -162,7 +162,19 @@ LaunchedProcess launch(const LaunchPlan& plan) {
     if (pid < 0)
         throwErrno("fork", forkError);
 
-    return {pid, std::move(ourChannel), std::move(ourErrorPipe)};
+    return {pid, plan.drop.identity ? plan.drop.identity->uid : 0, std::move(ourChannel),
+            std::move(ourErrorPipe)};
+}
+
+void signalChild(const LaunchedProcess& child, int number) noexcept {
+    // Until it drops its privileges it is root, too. It cannot signal us back meanwhile: that goes
+    // by our real and saved user.
+    if (::kill(child.pid, number) == 0 || errno != EPERM || ::seteuid(child.user) != 0)
+        return;
+    ::kill(child.pid, number);
+    // The kernel has set "dumpable" to fs.suid_dumpable.
+    if (::seteuid(0) != 0 || ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        std::abort();
 }
 
 std::optional<LaunchFailure> takeLaunchFailure(int errorPipe) {

@@ -26,6 +26,7 @@ struct LaunchPlan {
 /** A child that was forked; whether it reached its executable shows when it ends. */
 struct LaunchedProcess {
     pid_t pid = 0;
+    uid_t user = 0;     ///< that it becomes; 0 = stays who we are
     UniqueFd channel;   ///< our end, non-blocking; the child's end is its descriptor 3
     UniqueFd errorPipe; ///< for takeLaunchFailure()
 };
@@ -55,6 +56,10 @@ struct LaunchFailure {
 /** Forks a child that does all of DESIGN section 7 and executes the plan. Does not wait for it.
  *  Descriptors 0 to 2 must be open. @throws SysError if there is no child */
 [[nodiscard]] LaunchedProcess launch(const LaunchPlan& plan);
+
+/** Sends a signal, as the child's own user where need be: root goes without CAP_KILL, which would
+ *  reach every process of the machine. */
+void signalChild(const LaunchedProcess& child, int number) noexcept;
 
 /** Reads what an ended child left in its error pipe: nothing if it reached its executable. */
 [[nodiscard]] std::optional<LaunchFailure> takeLaunchFailure(int errorPipe);

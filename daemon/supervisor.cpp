@@ -63,6 +63,7 @@ ExitCode Supervisor::run() {
     for (std::size_t i = 0; i < plans_.size() && !isStopping_; ++i)
         if (plans_[i].isEnabled)
             processes_[i].start();
+    reapChildren(); // adopted ones that ended before: exec has taken their signal with it
     // A start that failed at once has nothing left to wait for.
     if (!std::ranges::all_of(processes_, &WorkerProcess::isStopped))
         loop_.run();
@@ -119,7 +120,8 @@ void Supervisor::takeOver(Handover handover) {
     for (std::size_t i = 0; i < plans_.size(); ++i)
         if (const auto former = handover.find(plans_[i].spec->name);
             plans_[i].isEnabled && former != handover.end())
-            processes_[i].adopt(std::move(former->second));
+            processes_[i].adopt(std::move(former->second),
+                                plans_[i].identity ? plans_[i].identity->uid : 0);
     try {
         if (const UniqueFd snapshot = takeFd(handover, kSnapshot); snapshot.isDefined())
             relay_.restore(snapshot.get());

@@ -83,7 +83,7 @@ void WorkerProcess::terminate() {
 
 void WorkerProcess::signal(int number) noexcept {
     if (child_.pid != 0)
-        ::kill(child_.pid, number);
+        signalChild(child_, number);
 }
 
 void WorkerProcess::send(MessageType type, protocol::PayloadView payload) {
@@ -142,7 +142,7 @@ void WorkerProcess::launchNow() {
     enter(Phase::Starting);
 }
 
-void WorkerProcess::adopt(Inherited former) {
+void WorkerProcess::adopt(Inherited former, uid_t user) {
     info_.restarts = former.restarts;
     info_.startedAtUs = toMicroseconds(context_.timers.now());
     if (former.pid == 0)
@@ -150,7 +150,7 @@ void WorkerProcess::adopt(Inherited former) {
     siginfo_t info{};
     if (::waitid(P_PID, static_cast<id_t>(former.pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
         throwErrno("take over process " + std::to_string(former.pid));
-    child_ = {former.pid, std::move(former.fd), UniqueFd{}};
+    child_ = {former.pid, user, std::move(former.fd), UniqueFd{}};
     info_.pid = static_cast<std::uint32_t>(former.pid);
 }
 

@@ -106,8 +106,9 @@ public:
 
     /** Continues with what a former supervisor started: that run ends with the next start(). Its
      *  channel is only held, as without it the process would end at once.
+     *  @param user that it runs as; 0 = as we do
      *  @throws SysError if that is no child of ours */
-    void adopt(Inherited former);
+    void adopt(Inherited former, uid_t user);
     /** Borrowed; -1 if there is none. */
     [[nodiscard]] int channelFd() const noexcept;
 

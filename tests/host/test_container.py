@@ -17,7 +17,7 @@ from waiting import wait_for
 _DEADLINE = 90
 _BASE = "localhost/debian:bookworm-slim"
 _IMAGE = "localhost/mmsd"
-_LIMITS = ("--read-only", "--tmpfs=/run", "--cap-drop=ALL", "--cap-add=CHOWN", "--cap-add=KILL",
+_LIMITS = ("--read-only", "--tmpfs=/run", "--cap-drop=ALL", "--cap-add=CHOWN",
            "--cap-add=NET_BIND_SERVICE", "--cap-add=SETGID", "--cap-add=SETPCAP",
            "--cap-add=SETUID", "--security-opt=no-new-privileges", "--memory=512m",
            "--pids-limit=256")

@@ -16,8 +16,8 @@ from mmsd_harness import processes_of
 from waiting import wait_for
 
 _SIGSYS = 31
-# CHOWN 0, KILL 5, SETGID 6, SETUID 7, SETPCAP 8, NET_BIND_SERVICE 10: see daemon/README.md
-_CAPABILITIES = f"{0b101_1110_0001:016x}"
+# CHOWN 0, SETGID 6, SETUID 7, SETPCAP 8, NET_BIND_SERVICE 10: see daemon/README.md
+_CAPABILITIES = f"{0b101_1100_0001:016x}"
 _NONE = f"{0:016x}"
 
 needs_filter = pytest.mark.skipif(
@@ -44,7 +44,7 @@ def assert_caged(pid: int) -> None:
     assert os.stat(f"/proc/{pid}/mem").st_uid == 0
 
 
-def test_root_keeps_six_capabilities_and_the_way_back_is_closed(mmsd):
+def test_root_keeps_five_capabilities_and_the_way_back_is_closed(mmsd):
     mmsd.start()
     assert_caged(mmsd.process.pid)
     filters = int(status_of(mmsd.process.pid)["Seccomp_filters"])

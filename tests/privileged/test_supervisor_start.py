@@ -239,7 +239,7 @@ def test_nothing_of_ours_leaks(mmsd):
 class WithFewCapabilities:
     """Mixed into a supervisor's class: root as a service manager would cut it down."""
 
-    kept = "chown,kill,net_bind_service,setgid,setpcap,setuid"
+    kept = "chown,net_bind_service,setgid,setpcap,setuid"
 
     def command(self) -> list[str]:
         bounding = "-all," + ",".join(f"+{name}" for name in self.kept.split(","))
@@ -259,13 +259,13 @@ def test_few_capabilities_are_enough(mmsd):
 
 
 def test_without_the_right_to_drop_rights_nothing_runs(mmsd):
-    kept = {"kept": "chown,kill,setgid,setuid"}
+    kept = {"kept": "chown,setgid,setuid"}
     mmsd.__class__ = type("Cut", (WithFewCapabilities, type(mmsd)), kept)
     fails(mmsd, PERMISSION, "cannot drop privileges: drop the bounding set", "not permitted")
 
 
 def test_more_capabilities_than_can_be_dropped(mmsd):
-    kept = {"kept": "chown,kill,setgid,setuid,sys_time"}
+    kept = {"kept": "chown,setgid,setuid,sys_time"}
     mmsd.__class__ = type("Cut", (WithFewCapabilities, type(mmsd)), kept)
     ended = mmsd.run()
     assert ended.returncode == PERMISSION

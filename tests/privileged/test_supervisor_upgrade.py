@@ -180,6 +180,20 @@ def test_a_process_that_does_not_end_is_killed_and_one_that_waits_is_started(mms
     mmsd.wait_log("fake api-server: processes .*confd-writer=running/2/1.*api-server=running/2/[4-9]")
 
 
+def test_a_process_that_ended_just_before_is_started_again(mmsd):
+    """Its SIGCHLD waits while the binary is executed anew, and does not survive that."""
+    mmsd.start()
+    before = mmsd.pids()
+    mmsd.signal("mmsd", signal.SIGSTOP)
+    mmsd.signal("confd-writer", signal.SIGKILL)
+    mmsd.signal("mmsd", signal.SIGUSR2)  # the lower number, so it is seen first
+    mmsd.signal("mmsd", signal.SIGCONT)
+    mmsd.wait_log(": running in place of another version")
+    mmsd.wait_log(": ready ", 2)
+    assert mmsd.pid("confd-writer") not in (0, before["confd-writer"])
+    assert not mmsd.find_all("process does not end")
+
+
 def make_missing(mmsd) -> None:
     (mmsd.executables / "mmsd").unlink()
 
