@@ -57,8 +57,8 @@ def test_every_process_has_its_user_and_no_more_rights(host, cluster):
     [haproxy] = host.pids("mmsd-haproxy", "haproxy")
     assert int(proc_status(host, haproxy)["CapEff"], 16) & ~_NET_BIND_SERVICE == 0
     root = proc_status(host, host.main_pid)
-    # KILL 5, SETGID 6, SETUID 7, SETPCAP 8, NET_BIND_SERVICE 10; folders are given away before.
-    assert int(root["CapEff"], 16) == int(root["CapBnd"], 16) == 0b101_1110_0000
+    # SETGID 6, SETUID 7, SETPCAP 8, NET_BIND_SERVICE 10; folders are given away before.
+    assert int(root["CapEff"], 16) == int(root["CapBnd"], 16) == 0b101_1100_0000
 
 
 def test_nothing_was_refused_by_the_hardening(host, cluster):

@@ -158,6 +158,23 @@ def test_a_limit_of_tasks_is_survived(machine, cluster, capfd):
     show(capfd, f"{tasks} tasks; with one less DNS waited, and the rest served")
 
 
+def test_no_multicast_leaves_the_unit(machine, cluster, capfd):
+    """Whatever runs in its control group; others may."""
+    everything_works(machine, cluster)
+    machine.run("ip", "route", "replace", "224.0.0.0/4", "dev", "lo")
+    group = machine.cgroup / "cgroup.procs"
+
+    def send(address: str, *, is_inside: bool) -> str:
+        return machine.run("bash", "-c", f"{f'echo $$ >{group};' if is_inside else ''}"
+                           f"echo x 2>&1 >/dev/udp/{address}/5353", check=False)
+
+    refused = send("224.0.0.251", is_inside=True)
+    assert "Operation not permitted" in refused
+    assert not send("127.0.0.1", is_inside=True)
+    assert not send("224.0.0.251", is_inside=False)
+    show(capfd, refused.replace("\n", " "))
+
+
 @pytest.fixture
 def lossy_loopback(machine):
     """Ten of a hundred packets are lost on the way, and all are late."""
