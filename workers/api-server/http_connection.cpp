@@ -48,7 +48,13 @@ void HttpConnection::drain() {
     // A request may have arrived that the loop has not told us of.
     if (phase_ == Phase::Reading)
         readSome();
-    isOver_ |= phase_ == Phase::Reading && parser_.isUntouched();
+    if (phase_ == Phase::Reading && parser_.isUntouched()) {
+        // Who has just connected is about to ask; who has asked before may be idle for long.
+        if (hasAsked_)
+            isOver_ = true;
+        else if (!isOver_)
+            setDeadline(kLastRequestLimit);
+    }
     endIfOver();
 }
 
@@ -242,6 +248,7 @@ std::size_t HttpConnection::takeRequests(std::string_view octets) {
             closesAfterWriting_ = !request.keepsAlive || isDraining_;
             isHeadRequest_ = request.method == "HEAD";
             isRequestTimed_ = false;
+            hasAsked_ = true;
             mediator_.onMoved(*this);
             mediator_.respond(request, *this);
             parser_.reset();

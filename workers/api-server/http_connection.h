@@ -24,6 +24,8 @@ namespace mmsd::api {
 inline constexpr std::chrono::seconds kRequestLimit{10};
 /** Between two requests; before the first one it is kRequestLimit. */
 inline constexpr std::chrono::seconds kIdleLimit{60};
+/** For the first request of a client that connected just before the server ends. */
+inline constexpr std::chrono::milliseconds kLastRequestLimit{200};
 /** Until the client has taken an answer that did not fit into the socket; on a stream, until it
  *  has taken anything. */
 inline constexpr std::chrono::seconds kWriteLimit{30};
@@ -130,6 +132,7 @@ private:
     std::size_t reportedBacklog_ = 0;
 
     TimerFactory::TimePoint deadline_;
+    bool hasAsked_ = false;
     bool isRequestTimed_ = false; ///< the deadline is that of the request under way
     std::unique_ptr<Timer> timer_;
     TimerFactory::TimePoint timerDue_;

@@ -417,6 +417,25 @@ TEST_CASE("http server: shutting down finishes what is under way", "[workers][ht
     CHECK(f.server->connectionCount() == 0);
 }
 
+TEST_CASE("http server: shutting down waits a moment for who has connected", "[workers][http]") {
+    Fixture f;
+    const auto asks = f.connect();
+    const auto doesNot = f.connect();
+    f.turn();
+    bool isDone = false;
+    f.server->shutDown([&] { isDone = true; });
+    f.turn();
+    CHECK(f.server->connectionCount() == 2);
+    asks->send("GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
+    f.untilClosed(*asks);
+    CHECK(asks->received.ends_with("Connection: close\r\n\r\n/late\n"));
+    asks->finishSending();
+    f.until([&] { return f.server->connectionCount() == 1; });
+    CHECK_FALSE(isDone);
+    f.timers.advance(api::kLastRequestLimit);
+    CHECK(isDone);
+}
+
 TEST_CASE("http server: shutting down has a limit", "[workers][http]") {
     Fixture f;
     const auto half = f.connect();
