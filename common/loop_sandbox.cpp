@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <array>
 #include <csignal>
@@ -63,6 +64,8 @@ constexpr auto kBaseSyscalls = std::to_array<SyscallRule>({
     {"clock_gettime"},
     {"gettimeofday"},
     {"time"},
+    {"alarm"},
+    {"setitimer", Argument{0, kWholeInt, ITIMER_REAL}}, // alarm(2) on newer architectures
     {"getpid"},
     {"getrandom"},
     // The last words of abort(3): a failed assertion must not look like a forbidden call.

@@ -98,7 +98,8 @@ LaunchFailure becomeWorker(ChildPlan& plan) noexcept {
     const DropFailure drop = dropPrivileges(plan.drop);
     if (drop.step != DropStep::None)
         return {LaunchStep::Privileges, drop.step, drop.error};
-    // Here, as setresuid() clears it; and the parent may have died just before.
+    // Here, as setresuid() clears it; and the parent may have died just before. Root cannot have it
+    // sent without CAP_KILL: see HangAlarm.
     if (::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) != 0 || ::getppid() != plan.parent)
         return failed(LaunchStep::ParentDeath);
     sigset_t empty;

@@ -112,6 +112,7 @@ WatcherProcess::WatcherProcess(const protocol::Settings& settings, UniqueFd chan
         channel_ = std::make_unique<protocol::Channel>(loop_, std::move(channel),
                                                        protocol::Sender::Supervisor, handler);
         outlet_ = std::make_unique<ChannelOutlet>(*channel_);
+        hangAlarm_.emplace(timers_);
     } else {
         outlet_ = std::make_unique<StandardOutlet>();
     }

@@ -4,6 +4,7 @@
 
 #include "common/event_loop.h"
 #include "common/exit_code.h"
+#include "common/hang_alarm.h"
 #include "common/signal_event.h"
 #include "common/timer.h"
 #include "daemon/marathon/curl_loop.h"
@@ -53,6 +54,7 @@ private:
     EventTimerFactory timers_{loop_};
     ExitCode exitCode_ = ExitCode::Ok;
     std::unique_ptr<protocol::Channel> channel_;
+    std::optional<HangAlarm> hangAlarm_; ///< alone, it may wait for who reads its output
     std::unique_ptr<Outlet> outlet_;
     HostResolver resolver_{loop_, timers_};
     CurlLoop curl_{loop_, timers_};

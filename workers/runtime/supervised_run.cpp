@@ -67,7 +67,7 @@ SupervisedRun::SupervisedRun(const WorkerDefinition& definition, WorkerContext& 
           logWarning("did not finish in time, ending anyway");
           finish(ExitCode::Ok);
       })},
-      onTerminate_{context.loop, SIGTERM, [this] { shutDown(); }},
+      hangAlarm_{context.timers}, onTerminate_{context.loop, SIGTERM, [this] { shutDown(); }},
       onInterrupt_{context.loop, SIGINT, [this] { shutDown(); }}, onHangUp_{context.loop, SIGHUP,
                                                                             [this] {
                                                                                 if (queue_)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/exit_code.h"
+#include "common/hang_alarm.h"
 #include "common/signal_event.h"
 #include "common/timer.h"
 #include "protocol/channel.h"
@@ -72,6 +73,7 @@ private:
     bool hasState_ = false; ///< a snapshot was applied
     ConvergenceHistogram convergence_;
 
+    HangAlarm hangAlarm_;
     SignalEvent onTerminate_;
     SignalEvent onInterrupt_;
     SignalEvent onHangUp_;
