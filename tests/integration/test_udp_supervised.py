@@ -9,7 +9,7 @@ import signal
 
 import pytest
 from udp_paced_load import PacedLoad
-from udp_peers import Client, EchoInstance
+from udp_peers import Client, EchoInstance, is_answered
 from waiting import free_port, wait_for
 
 _CAP_NET_BIND_SERVICE = f"{1 << 10:016x}"
@@ -34,17 +34,6 @@ def balanced(make_double, make_mmsd):
     yield mmsd, port
     for instance in instances:
         instance.kill()
-
-
-def is_answered(port: int) -> bool:
-    client = Client(port)
-    try:
-        client.send(b"?")
-        return client.receive(0.5) is not None
-    except OSError:
-        return False
-    finally:
-        client.close()
 
 
 def test_both_instances_answer(balanced):

@@ -19,7 +19,7 @@ from haproxy_traffic import Backends, Load
 from inotify import FolderWatch
 from mmsd_harness import PROCESSES
 from udp_paced_load import PacedLoad
-from udp_peers import Client, EchoInstance
+from udp_peers import EchoInstance, is_answered
 from waiting import free_port, wait_for
 
 dns = pytest.importorskip("dns")
@@ -164,17 +164,6 @@ def running(make_double, make_mmsd, upgradable):
         for pid in haproxies(mmsd):
             os.kill(pid, signal.SIGKILL)
     instance.kill()
-
-
-def is_answered(port: int) -> bool:
-    client = Client(port)
-    try:
-        client.send(b"?")
-        return client.receive(0.5) is not None
-    except OSError:
-        return False
-    finally:
-        client.close()
 
 
 def install(mmsd, name: str = "mmsd", content: bytes | None = None) -> None:

@@ -90,5 +90,17 @@ class Client:
         self.socket.close()
 
 
+def is_answered(service_port: int) -> bool:
+    """True if a datagram gets an answer within half a second."""
+    client = Client(service_port)
+    try:
+        client.send(b"?")
+        return client.receive(0.5) is not None
+    except OSError:
+        return False
+    finally:
+        client.close()
+
+
 if __name__ == "__main__":
     echo_for_ever(sys.argv[1], int(sys.argv[2]), sys.argv[3].encode())
