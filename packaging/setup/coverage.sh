@@ -39,7 +39,7 @@ find "$counts" -name '*.profraw' -size +0 >"$build_root/counts.txt"
 programs=()
 while read -r program; do
     programs+=(--object "$program")
-done < <(find "$build_root" -type f -perm -100 ! -name '*.so' ! -name '*.p')
+done < <(find "$build_root" -path '*/meson-private' -prune -o -type f -perm -100 ! -name '*.so' -print)
 "$show" report "${programs[@]:1}" --instr-profile="$build_root/counts.profdata" \
     --ignore-filename-regex='/(tests|usr)/|build-coverage/' >"$build_root/coverage.txt"
 "$show" show "${programs[@]:1}" --instr-profile="$build_root/counts.profdata" \
