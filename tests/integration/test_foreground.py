@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import tempfile
 import urllib.request
@@ -141,6 +142,9 @@ def test_haproxy(alone):
                            f"--haproxy-port={free_port()}", "--enable-health-checks=false"), \
                 urllib.request.urlopen(url, timeout=10) as answer:
             assert answer.status == 200
+    # It does not stay behind: nobody would take it over.
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", alone.service_ports["web"]), timeout=10)
 
 
 @pytest.mark.parametrize("worker", ["api-server", "confd-writer", "dns-server"])

@@ -84,6 +84,7 @@ void ForegroundRun::shutDown() {
         return;
     queue_->close();
     stopTimer_->start(kShutDownLimit);
+    worker_->retire(); // nobody takes over
     worker_->shutDown([this] { context_.loop.stop(); });
 }
 
