@@ -63,7 +63,6 @@ ExitCode Supervisor::run() {
     for (std::size_t i = 0; i < plans_.size() && !isStopping_; ++i)
         if (plans_[i].isEnabled)
             processes_[i].start();
-    reapChildren(); // adopted ones that ended before: exec has taken their signal with it
     // A start that failed at once has nothing left to wait for.
     if (!std::ranges::all_of(processes_, &WorkerProcess::isStopped))
         loop_.run();
@@ -128,6 +127,7 @@ void Supervisor::takeOver(Handover handover) {
     } catch (const protocol::ProtocolError& error) {
         logWarning("no state taken over", {{"reason", error.what()}});
     }
+    reapChildren(); // those that have ended: exec has taken their signal with it
     logInfo("running in place of another version", {{"generation", relay_.generation()}});
 }
 

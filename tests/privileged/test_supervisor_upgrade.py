@@ -181,17 +181,19 @@ def test_a_process_that_does_not_end_is_killed_and_one_that_waits_is_started(mms
     mmsd.wait_log("fake api-server: processes .*confd-writer=running/2/1.*api-server=running/2/[4-9]")
 
 
-def test_a_process_that_ended_just_before_is_started_again(mmsd):
-    """Its SIGCHLD waits while the binary is executed anew, and does not survive that."""
+def test_processes_that_ended_just_before_are_started_again(mmsd):
+    """Their SIGCHLD waits while the binary is executed anew, and does not survive that."""
     mmsd.start()
     before = mmsd.pids()
     mmsd.signal("mmsd", signal.SIGSTOP)
-    mmsd.signal("confd-writer", signal.SIGKILL)
+    for name in PROCESSES:  # all: the end of one that is left would tell of the others
+        mmsd.signal(name, signal.SIGKILL)
     mmsd.signal("mmsd", signal.SIGUSR2)  # the lower number, so it is seen first
     mmsd.signal("mmsd", signal.SIGCONT)
     mmsd.wait_log(": running in place of another version")
     mmsd.wait_log(": ready ", 2)
-    assert mmsd.pid("confd-writer") not in (0, before["confd-writer"])
+    after = mmsd.pids()
+    assert all(after[name] not in (0, before[name]) for name in PROCESSES)
     assert not mmsd.find_all("process does not end")
 
 
