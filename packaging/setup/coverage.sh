@@ -26,7 +26,6 @@ say "Testing"
 create_users
 as_root rm -rf "$counts"
 mkdir -m 1777 "$counts"
-chmod 1777 "$counts"
 status=0
 [[ $# -gt 0 ]] || set -- --suite unit --suite integration --suite privileged
 as_root meson test -C "$build_root" --no-rebuild --print-errorlogs --timeout-multiplier 2 "$@" ||
@@ -40,10 +39,10 @@ programs=()
 while read -r program; do
     programs+=(--object "$program")
 done < <(find "$build_root" -path '*/meson-private' -prune -o -type f -perm -100 ! -name '*.so' -print)
-"$show" report "${programs[@]:1}" --instr-profile="$build_root/counts.profdata" \
-    --ignore-filename-regex='/(tests|usr)/|build-coverage/' >"$build_root/coverage.txt"
-"$show" show "${programs[@]:1}" --instr-profile="$build_root/counts.profdata" \
-    --ignore-filename-regex='/(tests|usr)/|build-coverage/' >"$build_root/lines"
+about=("${programs[@]:1}" --instr-profile="$build_root/counts.profdata"
+    --ignore-filename-regex='/(tests|usr)/|build-coverage/')
+"$show" report "${about[@]}" >"$build_root/coverage.txt"
+"$show" show "${about[@]}" >"$build_root/lines"
 as_root rm -rf "$counts"
 sed -n '1,2p;$p' "$build_root/coverage.txt"
 exit "$status"
